@@ -1,0 +1,302 @@
+/**
+ * The composition root: opens the stages in the order in which a frame meets them and closes them in reverse, also after a half-failed start.
+ *
+ *   capture pool → inference engine → dispatcher → analysis → delivery → cameras → http
+ */
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { createRegistry } from './cameras/registry.js';
+import { createCameras, type Cameras, type CameraSource } from './cameras/supervisor.js';
+import { loadCapture } from './capture/native.js';
+import type { CaptureAddon } from './capture/types.js';
+import { Closers } from './closers.js';
+import { configWarnings } from './config/rules.js';
+import { providersOf, type Config } from './config/schema.js';
+import { checkStart } from './config/start_check.js';
+import { Cadence } from './delivery/cadence.js';
+import { createDelivery } from './delivery/delivery.js';
+import { localTimestamps } from './delivery/timestamps.js';
+import type { Delivery } from './delivery/types.js';
+import { FramePath } from './frame_path.js';
+import { createServer } from './http/server.js';
+import { httpDeps } from './http_deps.js';
+import { Dispatcher } from './inference/dispatcher.js';
+import { poolInputs, startEngine, type Engine } from './inference/engine.js';
+import { loadModels } from './inference/models.js';
+import { ortPackageVersion } from './inference/ort_version.js';
+import { PipelineReport } from './inference/report.js';
+import { createMetrics, type Metrics } from './observability/metrics.js';
+import { createRepeats, type Repeats } from './observability/repeats.js';
+import type { Log } from './observability/log.js';
+import type { Secrets } from './observability/redact.js';
+import { lockState } from './store/lock.js';
+import { openStore, type Store } from './store/store.js';
+import type { AnalyserOptions } from './analysis/types.js';
+import { gpuPresent } from './gpu.js';
+
+export interface AppOptions {
+  config: Config;
+  /** Root of the installation: models lie in it. */
+  root: string;
+  version: string;
+  log: Log;
+  secrets: Secrets;
+  /** Cameras beside those of the registry (the demo's). */
+  extra_cameras?: CameraSource;
+  /** Settings of the analysers that go beyond the configuration (the demo's short baseline). */
+  analyser?: Partial<AnalyserOptions>;
+}
+
+export interface App {
+  /** Where the HTTP server listens. */
+  url: string;
+  /** What it runs with. */
+  config: Config;
+  summary(): Summary;
+  /** Stops everything, bounded in time. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** The numbers of the summary line. */
+export interface Summary {
+  cameras: number;
+  streaming: number;
+  frames_per_s: number;
+  latency_p99_ms: number | null;
+  backlog: number;
+  delivered: number;
+}
+
+/** Everything that is open, for those who ask questions about it. */
+export interface Stages {
+  options: AppOptions;
+  addon: CaptureAddon;
+  store: Store;
+  engine: Engine;
+  dispatcher: Dispatcher;
+  report: PipelineReport;
+  frames: FramePath;
+  delivery: Delivery;
+  cameras: Cameras;
+  registry: ReturnType<typeof createRegistry>;
+  metrics: Metrics;
+  /** Says repeated camera faults once a minute. */
+  repeats: Repeats;
+  started_ms: number;
+  stopping: boolean;
+}
+
+const NO_GPU = 'there is no NVIDIA GPU: /dev/nvidia0 is missing';
+
+/** The same fault of the same camera is said once in this time, with how often it came. */
+const REPEAT_WINDOW_MS = 60_000;
+/** How long measuring the layout may take at the first start. */
+const MEASURE_LIMIT_MS = 12_000;
+/** A worker that needs longer for a batch hangs. */
+const SLOW_AFTER_MS = 10_000;
+/** Batch slots beyond those that hold a waiting frame of every camera: one a worker, one to fill, one being handled. */
+const SPARE_SLOTS = 4;
+
+/** Opens everything. On a failure whatever had been opened is closed again and the error is thrown. */
+export async function openApp(options: AppOptions): Promise<App> {
+  const closers = new Closers(options.log);
+  try {
+    return await open(options, closers);
+  } catch (error) {
+    await closers.closeAll();
+    throw error;
+  }
+}
+
+async function open(options: AppOptions, closers: Closers): Promise<App> {
+  const { config, log } = options;
+  checkStart(config);
+  for (const warning of configWarnings(config)) log.warn(warning);
+
+  const lock = lockState(config.state_dir);
+  closers.push('state folder', 100, () => { lock.release(); });
+  const store = await openStore({ file: path.join(config.state_dir, 'sightline.db'), log });
+  closers.push('store', 2_000, () => store.close());
+  const manifest = await loadModels({ root: options.root, models: config.models, cache_dir: path.join(config.state_dir, 'models'), log });
+  const addon = openPool(options, poolInputs(manifest), closers);
+  const engine = await startEngine({
+    manifest,
+    providers: providersOf(config.processing),
+    gpu_device: config.processing.gpu_device,
+    batch_size: config.processing.batch_size,
+    workers: config.processing.workers,
+    threads_per_worker: config.processing.threads_per_worker,
+    layout_file: path.join(config.state_dir, 'layout.json'),
+    ort_version: ortPackageVersion(options.root),
+    measure_limit_ms: MEASURE_LIMIT_MS,
+    unavailable: gpuPresent() ? {} : { cuda: NO_GPU, webgpu: NO_GPU },
+    log,
+  });
+  closers.push('inference', 3_000, () => engine.close());
+
+  const stages = join(options, { addon, store, engine });
+  closers.push('delivery', 2_500, () => stages.delivery.stop(2_000));
+  await stages.delivery.start();
+  closers.push('dispatcher', 3_000, () => stages.dispatcher.stop(2_500));
+  stages.dispatcher.start();
+  closers.push('cameras', 3_000, () => stages.cameras.stop());
+  await stages.cameras.start();
+  const server = await createServer(httpDeps(stages));
+  closers.push('http', 1_000, () => server.close());
+  const url = await server.listen({ host: config.server.host, port: config.server.port });
+  const housekeeping = setInterval(() => {
+    stages.frames.keepOnly(new Set(stages.cameras.statuses().map((camera) => camera.camera_id)));
+    stages.repeats.sweep();
+  }, 10_000);
+  closers.push('housekeeping', 100, () => {
+    clearInterval(housekeeping);
+    stages.repeats.flush();
+  });
+
+  return {
+    url,
+    config,
+    summary: () => summaryOf(stages),
+    close: () => {
+      stages.stopping = true;
+      // Batches under way finish while the cameras are being closed.
+      void stages.dispatcher.stop(2_500);
+      return closers.closeAll();
+    },
+  };
+}
+
+/** Reserves the slot pool: room for a waiting frame of every camera, so that the newest frame always finds a place. */
+function openPool({ config, log }: AppOptions, inputs: ReturnType<typeof poolInputs>, closers: Closers): CaptureAddon {
+  const addon = loadCapture();
+  const rows = config.processing.batch_size;
+  const batches = config.processing.batch_slots || Math.min(64, Math.ceil(config.cameras.max_concurrent / rows) + SPARE_SLOTS);
+  addon.openPool({ batches, rows, inputs });
+  closers.push('capture', 3_000, () => addon.close());
+  const info = addon.info();
+  log.info({ libav: info.libav, simd: info.simd, slots: batches, rows, slot_mib: Math.round(addon.poolStats().bytes / 2 ** 20) }, 'capture ready');
+  return addon;
+}
+
+/** Wires the stages to each other; nothing runs yet. */
+function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; engine: Engine }): Stages {
+  const { config, log } = options;
+  const { addon, store, engine } = opened;
+  const report = new PipelineReport();
+  const repeats = createRepeats({ log, now: () => performance.now(), window_ms: REPEAT_WINDOW_MS });
+  const registry = createRegistry({ db: store.db, now: Date.now, poll_ms: config.cameras.registry_poll_s * 1000 });
+  const cameras = createCameras({
+    addon,
+    registry: options.extra_cameras ? mergeSources(registry, options.extra_cameras) : registry,
+    settings: {
+      max_concurrent: config.cameras.max_concurrent,
+      priority_threshold: config.cameras.priority_threshold,
+      fps: config.processing.fps,
+      capture: config.capture,
+      hw_device: config.capture.hw_decode === 'auto' && config.processing.use_gpu && gpuPresent() ? `cuda:${config.processing.gpu_device}` : '',
+    },
+    log: {
+      info: (fields, message) => { log.info(fields, message); },
+      warn: (fields, message) => { repeats.warn(fields, message); },
+      error: (fields, message) => { log.error(fields, message); },
+    },
+    onSecrets: (secrets) => { options.secrets.add(secrets); },
+  });
+  const info = addon.info();
+  const metrics = createMetrics(metricSources(() => stages), { version: options.version, simd: info.simd, libav: info.libav });
+  const delivery = createDelivery({ store, settings: config, log, metrics, staffOf: (camera_id) => frames.staffOf(camera_id) });
+  const dispatcher: Dispatcher = new Dispatcher({
+    addon,
+    workers: engine.workers,
+    target_rows: engine.layout.target_rows,
+    latency_budget_us: config.processing.latency_budget_ms * 900,
+    slow_after_ms: SLOW_AFTER_MS,
+    onSlow: (batch) => { log.error({ rows: batch.rows.length, after_ms: SLOW_AFTER_MS }, 'an inference worker does not answer'); },
+    onFrames: (answer) => frames.take(answer.frames),
+    onLost: (batch, error) => {
+      report.lost(batch.rows.length);
+      log.error({ rows: batch.rows.length, err: error }, 'a batch was lost');
+    },
+    onAnswer: (answer) => {
+      report.answer(answer);
+      for (const [stage, us] of Object.entries(answer.stage_us)) metrics.observeStage(stage, us / 1e6);
+      for (const [network, sizes] of Object.entries(answer.batches)) for (const size of sizes) metrics.observeBatch(network, size);
+    },
+  });
+  const frames: FramePath = new FramePath({
+    cameraOf: (handle) => cameras.cameraOf(handle),
+    sequences: (rows) => dispatcher.sequences(rows),
+    analyser: { ...analyserOptions(config), ...options.analyser },
+    delivery,
+    body: {
+      session_id: randomUUID(),
+      timestamp: localTimestamps(config.php_system.timezone),
+      unknown_staff_id: config.delivery.unknown_staff_id,
+    },
+    cadence: new Cadence({ interval_ms: config.delivery.frame_interval_s * 1000, stagger_ms: config.delivery.stagger_ms }),
+    report,
+    observe: { latency: (seconds) => { metrics.observeLatency(seconds); } },
+    monotonicUs: () => addon.monotonicUs(),
+    log,
+  });
+  const stages: Stages = {
+    options, addon, store, engine, dispatcher, report, frames, delivery, cameras, registry, metrics, repeats,
+    started_ms: Date.now(),
+    stopping: false,
+  };
+  return stages;
+}
+
+function analyserOptions(config: Config): AnalyserOptions {
+  const { detection } = config;
+  return {
+    confidence_threshold: detection.confidence_threshold,
+    alert_threshold: detection.alert_threshold,
+    baseline_enabled: detection.baseline_enabled,
+    cooldown_ms: detection.cooldown_s * 1000,
+    indicators: detection.indicators,
+  };
+}
+
+function metricSources(stages: () => Stages): Parameters<typeof createMetrics>[0] {
+  return {
+    cameras: () => stages().cameras.statuses(),
+    callbacks: () => stages().delivery.status(),
+    slots: () => stages().addon.poolStats(),
+    providers: () =>
+      stages().engine.networks.map((network) => ({
+        model: network.network,
+        wanted: providersOf(stages().options.config.processing)[0] ?? 'cpu',
+        used: network.provider ?? 'none',
+        fallbacks: network.refusals.length,
+      })),
+  };
+}
+
+/** The registry's cameras and others; where both have an id the registry's wins. */
+function mergeSources(registry: CameraSource, extra: CameraSource): CameraSource {
+  return {
+    async list() {
+      const own = await registry.list();
+      const ids = new Set(own.map((camera) => camera.camera_id));
+      return [...own, ...(await extra.list()).filter((camera) => !ids.has(camera.camera_id))];
+    },
+    watch(onChange) {
+      const stops = [registry.watch(onChange), extra.watch(onChange)];
+      return () => { for (const stop of stops) stop(); };
+    },
+  };
+}
+
+function summaryOf(stages: Stages): Summary {
+  const statuses = stages.cameras.statuses();
+  const delivery = stages.delivery.status();
+  return {
+    cameras: statuses.filter((camera) => camera.state !== 'disabled').length,
+    streaming: statuses.filter((camera) => camera.state === 'streaming').length,
+    frames_per_s: stages.report.framesPerSecond(stages.addon.monotonicUs()),
+    latency_p99_ms: stages.report.latency().p99,
+    backlog: delivery.backlog,
+    delivered: delivery.delivered,
+  };
+}

@@ -1,0 +1,61 @@
+/** The command line. `bin/sightline` calls runCli; tests do too, with an `io` of their own. */
+import yargs from 'yargs';
+import { SightlineError } from '../errors.js';
+import { camerasCommand } from './cameras.js';
+import { configCommand } from './config.js';
+import { modelsCommand } from './models.js';
+import { createContext, errorLine, exitCodeOf, type CliIo, type ExitCode } from './context.js';
+import { readVersion } from '../version.js';
+
+class UsageError extends Error {}
+
+export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCode> {
+  const cli = createContext(io);
+  const parser = yargs([...args])
+    .scriptName('sightline')
+    .usage('$0 COMMAND\n\nExit codes: 0 done, 1 failed, 2 bad usage or bad input, 3 partly done.')
+    .parserConfiguration({ 'duplicate-arguments-array': false, 'boolean-negation': false })
+    .option('config', { type: 'string', describe: 'path of config.json', global: true })
+    .option('json', { type: 'boolean', describe: 'print one JSON document on stdout', global: true })
+    .command('run', 'run the daemon', (run) => run, async (argv) => {
+      const { runDaemon } = await import('../daemon.js');
+      cli.exit.code = (await runDaemon({ config_file: argv.config, env: io.env, cwd: io.cwd() })) as ExitCode;
+    })
+    .command('cameras', 'the embedded camera registry', camerasCommand(cli))
+    .command('models', 'the networks', modelsCommand(cli))
+    .command('config', 'the configuration', configCommand(cli))
+    .command('docs <root>', false, (docs) => docs.positional('root', { type: 'string', demandOption: true, describe: 'root of a clone' }), async (argv) => {
+      const { writeDocs } = await import('./docs.js');
+      for (const file of await writeDocs(argv.root)) cli.line(file);
+    })
+    .demandCommand(1, 'expected a command')
+    .strict()
+    .version(readVersion())
+    .help()
+    .exitProcess(false)
+    .fail((message, error) => {
+      // yargs types `error` as always there; a usage fault has none.
+      throw (error as Error | undefined) ?? new UsageError(message);
+    });
+  try {
+    // With a callback yargs hands help and version over instead of printing them.
+    let said = '';
+    await parser.parseAsync([...args], {}, (_error: unknown, _argv: unknown, output: string) => {
+      said = output;
+    });
+    if (said !== '') io.stdout.write(said + '\n');
+    return cli.exit.code;
+  } catch (error) {
+    return report(error, io);
+  }
+}
+
+function report(error: unknown, io: CliIo): ExitCode {
+  if (error instanceof UsageError || (error instanceof Error && error.name === 'YError')) {
+    io.stderr.write(`sightline: ${error.message.split('\n').join('; ')}; see "sightline --help"\n`);
+    return 2;
+  }
+  io.stderr.write(errorLine(error));
+  if (!(error instanceof SightlineError) && error instanceof Error && error.stack !== undefined) io.stderr.write(error.stack.split('\n').slice(1).join('\n') + '\n');
+  return exitCodeOf(error);
+}

@@ -1,0 +1,61 @@
+/** Rules beyond type and bounds: by the name a field gives in `rule`, and over several fields. Each answers what was expected, or undefined. */
+import type { Config } from './schema.js';
+
+export const RULES: Record<string, (value: string) => string | undefined> = {
+  http_url: (value) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    return url !== undefined && (url.protocol === 'http:' || url.protocol === 'https:') ? undefined : 'an http:// or https:// URL';
+  },
+  // Header values are latin1 without control characters; a token with a line break would end the header.
+  header_value: (value) => (/^[\x21-\x7e]+$/.test(value) ? undefined : 'printable ASCII characters without blanks'),
+  timezone: (value) => (isTimezone(value) ? undefined : 'an IANA time zone such as Pacific/Auckland'),
+  api_token: (value) => (/^[\x21-\x7e]{16,}$/.test(value) ? undefined : 'at least 16 printable ASCII characters without blanks'),
+  encryption_key: (value) => (encryptionKey(value) === undefined ? '32 bytes, or 44 characters of base64 that stand for 32 bytes' : undefined),
+};
+
+function isTimezone(value: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: value });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The 32 bytes of FRAUD_ENCRYPTION_KEY. The PHP service takes exactly 32 bytes as they are, so 32 characters are never read as hex; its
+ * key generator prints 44 characters of base64.
+ */
+export function encryptionKey(value: string): Buffer | undefined {
+  const raw = Buffer.from(value, 'utf8');
+  if (raw.length === 32) return raw;
+  if (!/^[A-Za-z0-9+/]{43}=$/.test(value)) return undefined;
+  const decoded = Buffer.from(value, 'base64');
+  return decoded.length === 32 ? decoded : undefined;
+}
+
+export function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
+}
+
+/** Rules over several fields of a configuration whose fields are each right. */
+export function crossProblems(config: Config): string[] {
+  const problems: string[] = [];
+  const { capture, server } = config;
+  if (capture.backoff_max_ms < capture.backoff_min_ms)
+    problems.push(`capture.backoff_max_ms: expected at least capture.backoff_min_ms (${capture.backoff_min_ms}), received ${capture.backoff_max_ms}`);
+  if (!isLoopback(server.host) && server.api_token === undefined)
+    problems.push(`server.api_token: expected a token because server.host "${server.host}" is not a loopback address, received none (set SIGHTLINE_API_TOKEN)`);
+  return problems;
+}
+
+/** What works but should be known: one sentence each, no secrets. */
+export function configWarnings(config: Config): string[] {
+  const warnings: string[] = [];
+  const { callback_url, auth_token } = config.php_system;
+  if (callback_url === undefined) return ['php_system.callback_url is not set: results are not posted to anybody'];
+  const url = new URL(callback_url);
+  if (url.protocol === 'http:' && !isLoopback(url.hostname)) warnings.push('php_system.callback_url is http:// to another machine: the token travels unencrypted, use https://');
+  if (auth_token === undefined) warnings.push('php_system.auth_token is not set: the receiver will refuse callbacks that it wants a token for');
+  return warnings;
+}

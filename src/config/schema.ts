@@ -1,0 +1,188 @@
+/**
+ * The configuration: one schema, from which come the types, the checks, docs/CONFIG.md and the sample file. Keys and environment
+ * variables are those of the contract with the PHP system; what goes beyond it is named in the same style. The environment wins over the
+ * file, the file over the defaults. After `loadConfig` nothing reads the environment.
+ */
+import { Type, type Static } from '@sinclair/typebox';
+import { bool, int, num, oneOf, optionalInt, optionalText, text } from './fields.js';
+
+const closed = { additionalProperties: false } as const;
+
+const PhpSystem = Type.Object(
+  {
+    callback_url: optionalText('URL that results are posted to; without it nothing is posted', { env: ['PHP_CALLBACK_URL'], rule: 'http_url' }),
+    auth_token: optionalText('token sent as X-CV-Auth-Token', { env: ['CV_PIPELINE_TOKEN'], secret: true, rule: 'header_value' }),
+    timeout_seconds: num('time limit of one callback request, seconds', { default: 5, min: 0.1, max: 120 }),
+    retry_attempts: int('attempts before a callback waits in the outbox for a replay', { default: 3, min: 1, max: 10 }),
+    timezone: text('zone of the timestamps in callbacks (IANA name): the zone of the receiver', 'UTC', { rule: 'timezone' }),
+  },
+  { ...closed, description: 'the receiver of results' },
+);
+
+const Cameras = Type.Object(
+  {
+    load_from_database: bool('take the cameras from the database where one is configured; with false, or without one, from the embedded registry', true),
+    max_concurrent: int('cameras that run at once, those of the highest priority first', { default: 120, min: 1, max: 1024, env: ['MAX_CAMERAS'] }),
+    priority_threshold: int('cameras of a lower priority (1..10) are not run', { default: 1, min: 1, max: 10 }),
+    registry_poll_s: num('seconds between two looks for changes made by another process', { default: 2, min: 0.2, max: 60 }),
+  },
+  { ...closed, description: 'which cameras run' },
+);
+
+const Processing = Type.Object(
+  {
+    fps: num('analysed frames per second and camera', { default: 5, min: 0.1, max: 60, env: ['ANALYSIS_FPS'] }),
+    batch_size: int('upper bound of frames in a batch; the best size below it is measured at start', { default: 16, min: 1, max: 64, env: ['BATCH_SIZE'] }),
+    use_gpu: bool('try the GPU providers before the CPU', true),
+    gpu_device: int('index of the GPU', { default: 0, min: 0, max: 15 }),
+    gpu_memory_fraction: num('share of the GPU memory that inference may take', { default: 0.8, min: 0.05, max: 1, env: ['GPU_MEMORY_FRACTION'] }),
+    providers: Type.Optional(
+      Type.Array(Type.Union([Type.Literal('cuda'), Type.Literal('webgpu'), Type.Literal('cpu')]), {
+        description: 'execution providers in the order they are tried; without it cuda, webgpu, cpu with use_gpu, else cpu',
+        minItems: 1,
+        maxItems: 3,
+        uniqueItems: true,
+      }),
+    ),
+    latency_budget_ms: int('time from packet to result that batching has to stay within, milliseconds', { default: 300, min: 20, max: 10_000 }),
+    workers: int('inference workers; 0 = measured at start', { default: 0, min: 0, max: 64 }),
+    threads_per_worker: int('threads of one inference worker; 0 = measured at start', { default: 0, min: 0, max: 64 }),
+    batch_slots: int('batches in the frame pool; 0 = derived from the workers', { default: 0, min: 0, max: 64 }),
+  },
+  { ...closed, description: 'frames, batches and the devices they run on' },
+);
+
+const Indicators = Type.Object(
+  {
+    stress: bool('compute the indicator stress', true),
+    anxiety: bool('compute the indicator anxiety', true),
+    deception: bool('compute the indicator deception; no default alert rests on it alone', true),
+    nervousness: bool('compute the indicator nervousness', true),
+  },
+  { ...closed, description: 'heuristics over visible behaviour, each can be switched off' },
+);
+
+const Detection = Type.Object(
+  {
+    confidence_threshold: num('confidence above which a behavioral_detection is raised', { default: 0.8, min: 0, max: 1 }),
+    alert_threshold: num('risk above which an anomaly_alert is raised', { default: 0.9, min: 0, max: 1 }),
+    baseline_enabled: bool('compare with what the camera usually sees', true),
+    baseline_days: int('days that a baseline looks back', { default: 30, min: 1, max: 365 }),
+    cooldown_s: num('seconds before the same event of the same camera is raised again', { default: 60, min: 0, max: 86_400 }),
+    indicators: Indicators,
+  },
+  { ...closed, description: 'indicators, thresholds and baselines' },
+);
+
+const Delivery = Type.Object(
+  {
+    frame_interval_s: num('seconds between two frame_analysis callbacks of a camera', { default: 2, min: 1, max: 60 }),
+    rate_per_camera: num('callbacks per second and camera, at most', { default: 10, min: 0.1, max: 10 }),
+    stagger_ms: int('offset between the callbacks of two cameras, milliseconds', { default: 200, min: 0, max: 5_000 }),
+    concurrency: int('callback requests in flight at once', { default: 8, min: 1, max: 64 }),
+    unknown_staff_id: optionalInt('staff_id of events at cameras without one; without it such events are kept here and not posted', { min: 1, max: 2_147_483_647 }),
+    outbox_max_rows: int('callbacks kept for a receiver that is away; beyond it the oldest frame_analysis go first', { default: 200_000, min: 100, max: 10_000_000 }),
+    outbox_max_mib: int('size of the outbox, MiB', { default: 512, min: 1, max: 65_536 }),
+    replay_interval_s: num('seconds between two looks whether the receiver is back', { default: 30, min: 0.1, max: 3_600 }),
+    breaker_failures: int('failures in a row that open the circuit breaker', { default: 5, min: 1, max: 100 }),
+    breaker_open_s: num('seconds the circuit breaker stays open', { default: 15, min: 0.1, max: 3_600 }),
+  },
+  { ...closed, description: 'the outbox and the way to the receiver' },
+);
+
+const Models = Type.Object(
+  {
+    dir: optionalText('folder of your own models; without it those made by set-up', { env: ['MODEL_DIR'] }),
+    emotion: optionalText('ONNX file of the emotion model, relative to dir', { env: ['EMOTION_MODEL'] }),
+    pose: optionalText('ONNX file of the pose model, relative to dir', { env: ['POSE_MODEL'] }),
+    object: optionalText('ONNX file of the object model, relative to dir', { env: ['OBJECT_MODEL'] }),
+    gaze: optionalText('ONNX file of the gaze model, relative to dir', { env: ['GAZE_MODEL'] }),
+    action: optionalText('ONNX file of the action model, relative to dir', { env: ['ACTION_MODEL'] }),
+    anomaly: optionalText('ONNX file of the anomaly model, relative to dir', { env: ['ANOMALY_MODEL'] }),
+  },
+  { ...closed, description: 'your own models; a slot without a file runs the default model' },
+);
+
+const Capture = Type.Object(
+  {
+    transport: oneOf('RTSP transport of cameras that do not say', ['tcp', 'udp'], 'tcp'),
+    hw_decode: oneOf('decode on the GPU: auto where one is, off never', ['auto', 'off'], 'auto'),
+    open_timeout_ms: int('time limit to open a stream, milliseconds', { default: 10_000, min: 100, max: 120_000 }),
+    read_timeout_ms: int('without a packet for so long a camera counts as stalled, milliseconds', { default: 5_000, min: 100, max: 120_000 }),
+    stall_limit_ms: int('stalled for so long it is opened again, milliseconds', { default: 15_000, min: 100, max: 600_000 }),
+    backoff_min_ms: int('first wait before opening again, milliseconds', { default: 1_000, min: 10, max: 60_000 }),
+    backoff_max_ms: int('longest wait before opening again, milliseconds', { default: 30_000, min: 10, max: 3_600_000 }),
+    backoff_auth_ms: int('wait after refused credentials, milliseconds: many cameras lock the account', { default: 300_000, min: 10, max: 86_400_000 }),
+    healthy_after_ms: int('streaming for so long makes the next wait short again, milliseconds', { default: 10_000, min: 100, max: 600_000 }),
+  },
+  { ...closed, description: 'opening and reading streams' },
+);
+
+const Server = Type.Object(
+  {
+    host: text('address the HTTP server listens on', 'localhost', { env: ['HOST'] }),
+    port: int('port the HTTP server listens on; 0 = any free one', { default: 5000, min: 0, max: 65_535, env: ['PORT'] }),
+    api_token: optionalText('token asked of API clients (Authorization: Bearer); needed when host is not a loopback address', {
+      env: ['SIGHTLINE_API_TOKEN'],
+      secret: true,
+      rule: 'api_token',
+    }),
+    trust_proxy: bool('a reverse proxy in front sets X-Forwarded-*', false),
+    body_limit_kib: int('largest request body, KiB', { default: 1_024, min: 1, max: 65_536 }),
+    request_timeout_ms: int('time limit to receive a request, milliseconds', { default: 10_000, min: 100, max: 600_000 }),
+  },
+  { ...closed, description: 'the HTTP listener' },
+);
+
+const Database = Type.Object(
+  {
+    host: optionalText('MySQL host', { env: ['DB_HOST'] }),
+    port: int('MySQL port', { default: 3306, min: 1, max: 65_535, env: ['DB_PORT'] }),
+    user: optionalText('MySQL user', { env: ['DB_USER'] }),
+    password: optionalText('MySQL password', { env: ['DB_PASSWORD', 'DB_PASS'], secret: true }),
+    name: optionalText('MySQL database', { env: ['DB_NAME'] }),
+    encryption_key: optionalText('master key of encrypted stream URLs: 32 bytes, or 44 characters of base64', {
+      env: ['FRAUD_ENCRYPTION_KEY'],
+      secret: true,
+      rule: 'encryption_key',
+    }),
+  },
+  { ...closed, description: 'a database of the PHP system; without one the embedded database is used' },
+);
+
+const Logging = Type.Object(
+  {
+    level: oneOf('least level that is logged', ['trace', 'debug', 'info', 'warn', 'error'], 'info', { env: ['LOG_LEVEL'] }),
+    format: oneOf('auto = lines for a terminal, JSON otherwise', ['auto', 'json', 'line'], 'auto'),
+    summary_interval_s: num('seconds between two summary lines', { default: 10, min: 1, max: 3_600 }),
+  },
+  { ...closed, description: 'what is logged' },
+);
+
+export const ConfigSchema = Type.Object(
+  {
+    php_system: PhpSystem,
+    cameras: Cameras,
+    processing: Processing,
+    detection: Detection,
+    delivery: Delivery,
+    models: Models,
+    capture: Capture,
+    server: Server,
+    database: Database,
+    logging: Logging,
+    state_dir: text('folder of embedded databases, outbox and evidence', '.sightline', { env: ['STATE_DIR'] }),
+  },
+  { ...closed, description: 'Sightline' },
+);
+
+type DeepReadonly<T> = T extends (infer U)[] ? readonly DeepReadonly<U>[] : T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+/** A checked, complete, frozen configuration. `state_dir` and `models.dir` are absolute. */
+export type Config = DeepReadonly<Static<typeof ConfigSchema>>;
+export type Provider = 'cuda' | 'webgpu' | 'cpu';
+
+/** Execution providers in the order they are tried. */
+export function providersOf(processing: Config['processing']): readonly Provider[] {
+  return processing.providers ?? (processing.use_gpu ? ['cuda', 'webgpu', 'cpu'] : ['cpu']);
+}

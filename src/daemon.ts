@@ -1,0 +1,127 @@
+/** The daemon as a process: reads the configuration, opens the app, says every few seconds what it does, and ends on a signal. */
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { openApp, type App, type AppOptions } from './app.js';
+import { Closers } from './closers.js';
+import { loadConfig, secretsOf } from './config/load.js';
+import type { Config } from './config/schema.js';
+import { SightlineError } from './errors.js';
+import { createLog, type Log } from './observability/log.js';
+import { createSecrets, type Secrets } from './observability/redact.js';
+import { readVersion } from './version.js';
+
+export interface DaemonOptions {
+  config_file?: string | undefined;
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string;
+  /** true: demo cameras and an embedded receiver, when neither a file nor the environment configures a production daemon. */
+  demo?: boolean;
+}
+
+/** Everything is over within this time after a signal; what is not is cut off. */
+const STOP_MS = 4_500;
+
+/** Variables of the contract: one of them set makes `npm start` the production daemon. Where it listens and keeps its state is not among them. */
+const PRODUCTION = /^(PHP_CALLBACK_URL|CV_PIPELINE_TOKEN|DB_|MAX_CAMERAS|ANALYSIS_FPS|BATCH_SIZE|GPU_MEMORY_FRACTION|MODEL_DIR|[A-Z]+_MODEL$|FRAUD_ENCRYPTION_KEY)/;
+
+/** Runs until a signal or a fatal fault. @returns exit code: 0 after a signal, 1 failed, 2 bad configuration */
+export async function runDaemon(options: DaemonOptions): Promise<number> {
+  const secrets = createSecrets();
+  let config: Config;
+  try {
+    config = loadConfig({ file: options.config_file, env: options.env, cwd: options.cwd });
+  } catch (error) {
+    if (!(error instanceof SightlineError)) throw error;
+    process.stderr.write(`sightline: ${error.code}: ${error.message}\n`);
+    return 2;
+  }
+  secrets.add(secretsOf(config));
+  const log = createLog({ level: config.logging.level, format: config.logging.format, tty: process.stdout.isTTY, sink: process.stdout, secrets });
+  const signal = nextSignal();
+  const closers = new Closers(log);
+  const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+  try {
+    const app = await openWith({ options, config, root, log, secrets, closers });
+    log.info(`listening on ${app.url}`);
+    const stopSummary = summarise(app, log);
+    closers.push('summary', 100, stopSummary);
+    const name = await signal.received;
+    log.info({ signal: name }, 'stopping');
+    return await stop(closers, log);
+  } catch (error) {
+    log.error({ err: error, code: error instanceof SightlineError ? error.code : 'INTERNAL' }, 'the daemon could not start');
+    await stop(closers, log);
+    return error instanceof SightlineError && error.status === 400 ? 2 : 1;
+  } finally {
+    signal.forget();
+  }
+}
+
+interface OpenInput {
+  options: DaemonOptions;
+  config: Config;
+  root: string;
+  log: Log;
+  secrets: Secrets;
+  closers: Closers;
+}
+
+async function openWith({ options, config, root, log, secrets, closers }: OpenInput): Promise<App> {
+  const version = readVersion();
+  let app_options: AppOptions = { config, root, version, log, secrets };
+  const production = options.config_file !== undefined || Object.keys(options.env).some((name) => PRODUCTION.test(name) && options.env[name] !== '');
+  log.info({ version, mode: options.demo === true && !production ? 'demo' : 'production', state_dir: config.state_dir }, 'sightline starts');
+  if (options.demo === true && !production) {
+    const { openDemo } = await import('./demo/demo.js');
+    const demo = await openDemo({ root, config, log });
+    closers.push('demo', 3_000, () => demo.close());
+    secrets.add(demo.secrets);
+    app_options = { ...app_options, config: demo.config, extra_cameras: demo.cameras, analyser: demo.analyser };
+  }
+  const app = await openApp(app_options);
+  closers.push('app', STOP_MS, () => app.close());
+  return app;
+}
+
+/** One calm line every few seconds. */
+function summarise(app: App, log: Log): () => void {
+  const timer = setInterval(() => {
+    const { cameras, streaming, frames_per_s, latency_p99_ms, backlog, delivered } = app.summary();
+    const latency = latency_p99_ms === null ? '' : `, p99 ${Math.round(latency_p99_ms)} ms`;
+    log.info(`${streaming}/${cameras} cameras, ${frames_per_s.toFixed(1)} frames/s${latency}, ${delivered} callbacks delivered, ${backlog} waiting`);
+  }, app.config.logging.summary_interval_s * 1000);
+  return () => { clearInterval(timer); };
+}
+
+/** Closes everything; what hangs longer than STOP_MS is left to the end of the process. */
+async function stop(closers: Closers, log: Log): Promise<number> {
+  const timer = setTimeout(() => {
+    log.error('not everything stopped in time, ending anyway');
+    // Not exit(): that would tear down threads that are inside native calls. What matters is on the disk.
+    process.kill(process.pid, 'SIGKILL');
+  }, STOP_MS);
+  await closers.closeAll();
+  clearTimeout(timer);
+  return 0;
+}
+
+/** The first SIGINT or SIGTERM; from the second on the process ends at once. */
+function nextSignal(): { received: Promise<string>; forget(): void } {
+  let count = 0;
+  let resolve: (name: string) => void = () => undefined;
+  const received = new Promise<string>((settle) => { resolve = settle; });
+  const listener = (name: string): void => {
+    count++;
+    if (count > 1) process.kill(process.pid, 'SIGKILL');
+    resolve(name);
+  };
+  process.on('SIGINT', listener);
+  process.on('SIGTERM', listener);
+  return {
+    received,
+    forget() {
+      process.off('SIGINT', listener);
+      process.off('SIGTERM', listener);
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * The one registry of errors. A code is stable for ever; the text may get better. Codes cross threads, processes and HTTP
+ * unchanged, so match on `code`, never on `instanceof` or on words. docs/ERRORS.md lists each (a test compares them).
+ */
+export const ERRORS = {
+  CONFIG_INVALID: { status: 400, about: 'the configuration has problems; the message lists all of them' },
+  REQUEST_INVALID: { status: 400, about: 'a request has a missing or malformed field' },
+  REQUEST_TOO_LARGE: { status: 413, about: 'a request body is larger than server.body_limit_kib' },
+  NOT_FOUND: { status: 404, about: 'there is no such thing' },
+  FORBIDDEN: { status: 403, about: 'the request came from a page or a host name that may not ask' },
+  UNAUTHORIZED: { status: 401, about: 'no or a wrong token' },
+  NOT_READY: { status: 503, about: 'the daemon cannot do this yet' },
+  INTERNAL: { status: 500, about: 'a fault of ours; the log has the cause' },
+  NATIVE_LOAD_FAILED: { status: 500, about: 'a native addon is missing or does not load' },
+  NATIVE_SIMD: { status: 500, about: 'SIGHTLINE_SIMD names instructions that this processor or this build does not have' },
+  NATIVE_ARGUMENT: { status: 500, about: 'a native function was called with an argument of the wrong type or range' },
+  NATIVE_POOL_EXISTS: { status: 500, about: 'the slot pool is open already, with other options' },
+  NATIVE_CLOSED: { status: 503, about: 'the slot pool is not open (any more)' },
+  NATIVE_MEMORY: { status: 500, about: 'the memory of the slot pool, or other native memory, cannot be reserved' },
+  NATIVE_BATCH_STATE: { status: 500, about: 'a batch that is not in use was released, or a row that holds no frame was read' },
+  NATIVE_BUSY: { status: 503, about: 'too many snapshots or connection tests are waiting' },
+  NATIVE_FAILED: { status: 500, about: 'a fault inside a native addon' },
+  CAPTURE_HANDLE: { status: 404, about: 'there is no running camera with this capture handle' },
+  CAPTURE_LIMIT: { status: 409, about: 'as many cameras run as one process can hold' },
+  CAPTURE_START_FAILED: { status: 503, about: 'the thread of a camera cannot be started' },
+  CAPTURE_JPEG_FAILED: { status: 500, about: 'a frame cannot be encoded as JPEG' },
+  REGISTRY_UNSUPPORTED: { status: 400, about: 'the configuration asks for a camera registry that this version cannot read' },
+  CAMERA_INVALID: { status: 400, about: 'a camera definition has a missing or malformed field' },
+  CAMERA_EXISTS: { status: 409, about: 'a camera with this id exists' },
+  CAMERA_NOT_FOUND: { status: 404, about: 'there is no camera with this id' },
+  CAMERA_LIMIT: { status: 409, about: 'max_concurrent cameras are already running' },
+  CAMERA_NO_FRAME: { status: 503, about: 'the camera has not delivered a frame yet' },
+  MODEL_MISSING: { status: 500, about: 'a model file that the manifest or the configuration names is not there' },
+  MODEL_FORMAT: { status: 400, about: 'a model file is not ONNX, or its inputs do not fit; the message says how to convert it' },
+  MODEL_MANIFEST: { status: 400, about: 'a model manifest entry has a missing or malformed field' },
+  MODEL_CHECKSUM: { status: 500, about: 'a model file is not the one the manifest was written for' },
+  MODEL_CONVERT: { status: 500, about: 'a TensorFlow.js model has something the converter does not know' },
+  MODEL_DECODER: { status: 400, about: 'a model manifest names a decoder that does not exist' },
+  MODEL_OUTPUT_SHAPE: { status: 500, about: 'a model gave an output of another shape than its decoder reads' },
+  STORE_OPEN_FAILED: { status: 500, about: 'the embedded database cannot be opened or brought to its newest form; the message says why' },
+  STORE_WRITE_FAILED: { status: 503, about: 'the embedded database does not take writes (disk full, or locked for too long)' },
+  DELIVERY_PAYLOAD_INVALID: { status: 500, about: 'a callback body does not fit the contract with the receiver' },
+  DELIVERY_STOPPED: { status: 503, about: 'delivery has not started, or has stopped' },
+  DEMO_MISSING: { status: 500, about: 'a clip or the RTSP server of the demo cameras is not built' },
+  DEMO_SERVER: { status: 500, about: 'the RTSP server of the demo cameras did not start, ended, or refused a command' },
+  MODEL_UNAVAILABLE: { status: 503, about: 'no model could be opened' },
+  STATE_IN_USE: { status: 409, about: 'another daemon uses this state folder' },
+} as const satisfies Record<string, { status: number; about: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An expected failure: a stable code, a sentence that says what was expected, where, and what came, and no secrets. */
+export class SightlineError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { details?: Record<string, unknown>; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'SightlineError';
+    this.code = code;
+    this.details = options.details;
+  }
+
+  /** HTTP status that goes with the code. */
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+}

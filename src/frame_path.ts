@@ -1,0 +1,141 @@
+/**
+ * The path of a frame on the main thread, from an inference answer to the newest analysis and the outbox: results → analyser of the camera →
+ * sequence models → analysis → callbacks. One analyser a camera; bounded by the number of cameras.
+ */
+import { createCameraAnalyser } from './analysis/analyser.js';
+import type { AnalyserOptions, CameraAnalyser, FrameAnalysis } from './analysis/types.js';
+import type { CameraRef } from './cameras/types.js';
+import { eventBody, frameAnalysisBody, type BuildSettings } from './delivery/build.js';
+import type { Cadence } from './delivery/cadence.js';
+import type { Delivery } from './delivery/types.js';
+import type { PipelineReport } from './inference/report.js';
+import type { FrameResult, SequenceResult, SequenceRow } from './inference/results.js';
+
+export interface FramePathOptions {
+  /** The camera of a capture handle; undefined once it was removed or changed. */
+  cameraOf(handle: number): CameraRef | undefined;
+  /** Runs rows through the sequence models; rows that were not run are absent from the answer. */
+  sequences(rows: SequenceRow[]): Promise<SequenceResult[]>;
+  analyser: AnalyserOptions;
+  delivery: Pick<Delivery, 'enqueue' | 'keepLocal'>;
+  body: BuildSettings;
+  cadence: Cadence;
+  report: PipelineReport;
+  observe: { latency(seconds: number): void };
+  monotonicUs(): number;
+  log: { warn(fields: Record<string, unknown>, message: string): void };
+}
+
+export interface NewestAnalysis {
+  analysis: FrameAnalysis;
+  latency_ms: number;
+}
+
+interface Watched {
+  analyser: CameraAnalyser;
+  staff_id: number | null;
+  newest: NewestAnalysis | null;
+}
+
+export class FramePath {
+  readonly #options: FramePathOptions;
+  readonly #cameras = new Map<number, Watched>();
+  /** Frames whose camera was gone when their result came. */
+  #orphans = 0;
+
+  constructor(options: FramePathOptions) {
+    this.#options = options;
+  }
+
+  /** Takes the results of a batch; settles when each frame's analysis is done and its callbacks are on the way to the disk. */
+  async take(frames: FrameResult[]): Promise<void> {
+    const rows: SequenceRow[] = [];
+    const pending = frames.flatMap((frame) => {
+      const camera = this.#options.cameraOf(frame.camera);
+      if (!camera) {
+        this.#orphans++;
+        return [];
+      }
+      const watched = this.#watched(camera);
+      const own = watched.analyser.observe(frame);
+      const first = rows.length;
+      rows.push(...own.map((row, index) => ({ ...row, key: first + index })));
+      return [{ frame, camera, watched, own, first }];
+    });
+    const results = rows.length > 0 ? await this.#options.sequences(rows) : [];
+    const by_key = new Map(results.map((result) => [result.key, result]));
+    for (const { frame, camera, watched, own, first } of pending) {
+      const answers = own.flatMap((row, index) => {
+        const result = by_key.get(first + index);
+        return result ? [{ ...result, key: row.key }] : [];
+      });
+      this.#conclude(frame, camera, watched, answers);
+    }
+  }
+
+  newest(camera_id: number): NewestAnalysis | null {
+    return this.#cameras.get(camera_id)?.newest ?? null;
+  }
+
+  /** Who is seen at a camera; null when nobody in particular, or the camera is not known here. */
+  staffOf(camera_id: number): number | null {
+    return this.#cameras.get(camera_id)?.staff_id ?? null;
+  }
+
+  get orphans(): number {
+    return this.#orphans;
+  }
+
+  /** Forgets cameras that are no longer registered. */
+  keepOnly(camera_ids: ReadonlySet<number>): void {
+    for (const camera_id of this.#cameras.keys()) {
+      if (camera_ids.has(camera_id)) continue;
+      this.#cameras.delete(camera_id);
+      this.#options.cadence.forget(camera_id);
+    }
+  }
+
+  #watched({ camera_id, staff_id }: CameraRef): Watched {
+    let watched = this.#cameras.get(camera_id);
+    if (!watched) {
+      watched = { analyser: createCameraAnalyser(this.#options.analyser), staff_id, newest: null };
+      this.#cameras.set(camera_id, watched);
+    }
+    watched.staff_id = staff_id;
+    return watched;
+  }
+
+  #conclude(frame: FrameResult, camera: CameraRef, watched: Watched, answers: SequenceResult[]): void {
+    const analysis = watched.analyser.conclude(frame, answers);
+    const now_us = this.#options.monotonicUs();
+    const latency_us = now_us - frame.packet_us;
+    this.#options.report.result(latency_us, now_us);
+    this.#options.observe.latency(latency_us / 1e6);
+    // Batches of one camera may come back in another order than they left.
+    if (!watched.newest || watched.newest.analysis.seq < analysis.seq || watched.newest.analysis.frame_timestamp < analysis.frame_timestamp) {
+      watched.newest = { analysis, latency_ms: latency_us / 1000 };
+    }
+    this.#deliver(camera, analysis, frame.wall_ms);
+  }
+
+  #deliver(camera: CameraRef, analysis: FrameAnalysis, wall_ms: number): void {
+    const { delivery, body, cadence } = this.#options;
+    const { camera_id } = camera;
+    for (const event of analysis.events) {
+      const built = eventBody(camera, event, body);
+      const context = { camera_id, kind: event.kind };
+      const stored = built.attributed ? delivery.enqueue(built.body, context) : delivery.keepLocal(built.body, context);
+      this.#watch(stored, camera_id);
+    }
+    if (cadence.due(camera_id, wall_ms)) {
+      this.#watch(delivery.enqueue(frameAnalysisBody(camera, analysis, body), { camera_id, kind: 'frame_analysis' }), camera_id);
+    }
+  }
+
+  /** Drops are counted by delivery; what is left is a fault of ours, which must not be silent. */
+  #watch(stored: Promise<unknown>, camera_id: number): void {
+    stored.catch((error: unknown) => {
+      this.#options.log.warn({ camera_id, err: error }, 'a result could not be put into the outbox');
+    });
+  }
+}

@@ -1,0 +1,68 @@
+/** What the HTTP server needs of the daemon: small interfaces, declared here by their consumer, implemented by the stages and joined in app.ts. */
+import type { Static } from '@sinclair/typebox';
+import type { CameraChange, CameraRecord, CameraStatus, NewCamera } from '../cameras/types.js';
+import type { ProbeResult } from '../capture/types.js';
+import type { FrameAnalysis } from '../analysis/types.js';
+import type { CallbacksSchema, DeadLetterSchema, PipelineSchema, ReplaySchema, CallbackTestSchema } from './schemas.js';
+
+export interface HttpSettings {
+  host: string;
+  port: number;
+  api_token?: string | undefined;
+  trust_proxy: boolean;
+  body_limit_kib: number;
+  request_timeout_ms: number;
+}
+
+/** What the server logs with: pino's signature. */
+export interface HttpLog {
+  error(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  info(fields: Record<string, unknown>, message: string): void;
+}
+
+export interface HttpDeps {
+  settings: HttpSettings;
+  /** Sightline's version, for /openapi.json and the index page. */
+  version: string;
+  log: HttpLog;
+  health: {
+    /** Is the process doing its work (event loop, workers)? */
+    live(): Health;
+    /** Is the main job running? Reasons are codes with a few words, no secrets. */
+    ready(): Health;
+  };
+  metrics: { content_type: string; render(): Promise<string> };
+  cameras: {
+    statuses(): CameraStatus[];
+    /** Registry changes take effect before the promise resolves (the capture thread starts a moment later). Errors: CAMERA_*. */
+    add(camera: NewCamera): Promise<CameraRecord>;
+    get(cameraId: number): Promise<CameraRecord | undefined>;
+    update(cameraId: number, change: CameraChange): Promise<CameraRecord>;
+    remove(cameraId: number): Promise<void>;
+    probe(url: string, transport: 'tcp' | 'udp' | null): Promise<ProbeResult>;
+    /** null before the first frame. Errors: CAMERA_NOT_FOUND. */
+    snapshot(cameraId: number, options: { max_width: number; quality: number }): Promise<Buffer | null>;
+  };
+  /** Of the newest analysed frame; undefined before the first. */
+  analysis: { newest(cameraId: number): FrameAnalysis | undefined };
+  pipeline: { snapshot(): Pipeline };
+  callbacks: {
+    summary(): Callbacks;
+    /** Puts dead letters back into the outbox. */
+    replay(ids: readonly number[] | 'all'): Promise<Replay>;
+    deadLetters(options: { limit: number; after: number }): Promise<DeadLetter[]>;
+    /** Posts one body that the receiver is known to refuse without storing it, and says what came back. */
+    test(): Promise<CallbackTest>;
+  };
+}
+
+export interface Health {
+  ok: boolean;
+  reasons: string[];
+}
+export type Pipeline = Static<typeof PipelineSchema>;
+export type Callbacks = Static<typeof CallbacksSchema>;
+export type Replay = Static<typeof ReplaySchema>;
+export type DeadLetter = Static<typeof DeadLetterSchema>;
+export type CallbackTest = Static<typeof CallbackTestSchema>;

@@ -1,0 +1,41 @@
+/**
+ * Who may ask. With an API token: /api and /metrics want it. Without one the server listens on a loopback address only, and then a page
+ * of some web site in a local browser must not reach it either: not by a form (Origin), not by a name that it made point to 127.0.0.1 (Host).
+ */
+import { timingSafeEqual, createHash } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { isLoopback } from '../config/rules.js';
+import { SightlineError } from '../errors.js';
+import type { HttpSettings } from './deps.js';
+
+export function createGuard({ api_token, host, trust_proxy }: HttpSettings): (request: FastifyRequest) => void {
+  const local = isLoopback(host) && !trust_proxy && api_token === undefined;
+  return (request) => {
+    const asked = hostname(request.headers.host ?? '');
+    if (local && !isLoopback(asked)) throw new SightlineError('FORBIDDEN', 'Host: expected localhost or a loopback address, received another name');
+    const { origin } = request.headers;
+    if (origin !== undefined && !sameOrigin(origin, request.host)) throw new SightlineError('FORBIDDEN', 'Origin: expected this server, received another origin');
+    if (api_token === undefined || !isProtected(request.url)) return;
+    const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    if (given === undefined || !equal(given, api_token)) throw new SightlineError('UNAUTHORIZED', 'Authorization: expected "Bearer" and the API token');
+  };
+}
+
+function isProtected(url: string): boolean {
+  const path = url.split('?', 1)[0] ?? '';
+  return path === '/metrics' || path === '/api' || path.startsWith('/api/');
+}
+
+function hostname(authority: string): string {
+  return authority.replace(/:\d+$/, '');
+}
+
+function sameOrigin(origin: string, host: string): boolean {
+  return URL.canParse(origin) && new URL(origin).host === host.replace(/:(80|443)$/, '');
+}
+
+/** Over hashes, so that neither the time nor the length tells anything. */
+function equal(a: string, b: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}

@@ -1,0 +1,97 @@
+/** The HTTP server: limits, headers, errors and the list of routes. It does not listen: app.ts does, tests use `inject()`. */
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, type RawReplyDefaultExpression, type RawRequestDefaultExpression, type RawServerDefault } from 'fastify';
+import type { SightlineError} from '../errors.js';
+import { type ErrorCode } from '../errors.js';
+import type { HttpDeps } from './deps.js';
+import { createGuard } from './guard.js';
+import { callbackRoutes } from './routes/callbacks.js';
+import { cameraRoutes } from './routes/cameras.js';
+import { healthRoutes } from './routes/health.js';
+import { pageRoutes } from './routes/page.js';
+import { pipelineRoutes } from './routes/pipeline.js';
+import { compileValidator } from './validate.js';
+
+export type Server = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, TypeBoxTypeProvider>;
+
+const HEADERS = {
+  'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'cache-control': 'no-store',
+} as const;
+
+/** Codes of Fastify's own refusals, by HTTP status. */
+const REFUSALS: Record<number, ErrorCode> = { 404: 'NOT_FOUND', 413: 'REQUEST_TOO_LARGE', 415: 'REQUEST_INVALID' };
+
+export async function createServer(deps: HttpDeps): Promise<Server> {
+  const { settings, log } = deps;
+  const app: Server = fastify({
+    logger: false,
+    trustProxy: settings.trust_proxy,
+    bodyLimit: settings.body_limit_kib * 1024,
+    // Headers and body; a slow client may not keep a socket for ever.
+    requestTimeout: settings.request_timeout_ms,
+    connectionTimeout: 0, // snapshots and downloads of a slow reader are bounded by keepAliveTimeout afterwards, not cut
+    keepAliveTimeout: 15_000,
+    maxRequestsPerSocket: 0,
+    forceCloseConnections: true, // stopping does not wait for idle keep-alive sockets
+    return503OnClosing: true,
+    routerOptions: { maxParamLength: 100, ignoreTrailingSlash: false, caseSensitive: true },
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  // text/plain bodies need no CORS preflight: a form of any web site could send them.
+  app.removeContentTypeParser('text/plain');
+  app.setValidatorCompiler(compileValidator as Parameters<typeof app.setValidatorCompiler>[0]);
+  const guard = createGuard(settings);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(HEADERS);
+    guard(request);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    return reply.code(404).send(body('NOT_FOUND', `there is no ${request.method} ${path.slice(0, 200)}`));
+  });
+  app.setErrorHandler<FastifyError | SightlineError>((error, request, reply) => {
+    const { status, code, message } = answerTo(error);
+    if (status >= 500) log.error({ err: error, method: request.method, route: request.routeOptions.url ?? '' }, 'request failed');
+    return reply.code(status).send(body(code, message));
+  });
+
+  await app.register(swagger, {
+    openapi: {
+      info: { title: 'Sightline', version: deps.version, description: 'Cameras, what they see, and the way to the receiver' },
+      ...(settings.api_token === undefined ? {} : { components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } }, security: [{ token: [] }] }),
+    },
+  });
+  for (const routes of [healthRoutes, cameraRoutes, pipelineRoutes, callbackRoutes, pageRoutes]) {
+    await app.register(async (scope) => routes(scope.withTypeProvider<TypeBoxTypeProvider>(), deps));
+  }
+  await app.ready();
+  return app;
+}
+
+function body(code: string, message: string): { error: { code: string; message: string } } {
+  return { error: { code, message } };
+}
+
+/** Status, code and safe sentence for an error. What we did not expect is INTERNAL without a word more: the log has the cause. */
+function answerTo(error: FastifyError | SightlineError): { status: number; code: string; message: string } {
+  const known = isSightlineError(error) ? error : undefined;
+  if (known !== undefined) return { status: known.status, code: known.code, message: known.message };
+  const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
+  if (status >= 500) return { status: 500, code: 'INTERNAL', message: 'an unexpected fault; the log has the cause' };
+  // Fastify's own sentences about content types and JSON hold no value of the request, but V8's do: they quote the body.
+  const message = error instanceof SyntaxError || error.code === 'FST_ERR_CTP_INVALID_JSON_BODY' ? 'body: expected JSON, received text that does not parse' : error.message;
+  return { status, code: REFUSALS[status] ?? 'REQUEST_INVALID', message };
+}
+
+/** By name and status, not `instanceof`: errors may come from another thread. */
+function isSightlineError(error: FastifyError | SightlineError): error is SightlineError {
+  return error.name === 'SightlineError' && 'status' in error && typeof error.status === 'number';
+}

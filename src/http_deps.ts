@@ -1,0 +1,89 @@
+/** What the HTTP server asks, answered by the stages. */
+import type { Stages } from './app.js';
+import { captureOptions } from './cameras/plan.js';
+import { providersOf } from './config/schema.js';
+import type { HttpDeps } from './http/deps.js';
+import { liveness, readiness } from './health.js';
+
+export function httpDeps(stages: Stages): HttpDeps {
+  const { options, addon, cameras, registry, metrics, frames } = stages;
+  const { config } = options;
+  const progress = { results: -1, at_ms: Date.now() };
+  return {
+    settings: config.server,
+    version: options.version,
+    log: options.log,
+    health: {
+      live() {
+        if (stages.report.frames !== progress.results) Object.assign(progress, { results: stages.report.frames, at_ms: Date.now() });
+        return liveness({ now_ms: Date.now(), progress_at_ms: progress.at_ms, waiting_frames: addon.poolStats().waiting_rows });
+      },
+      ready: () =>
+        readiness({
+          cameras: cameras.statuses(),
+          networks_missing: stages.engine.networks.filter((network) => network.provider === null).map((network) => network.network),
+          results: stages.report.frames,
+          up_ms: Date.now() - stages.started_ms,
+          stopping: stages.stopping,
+        }),
+    },
+    metrics,
+    cameras: {
+      statuses: () => cameras.statuses(),
+      async add(camera) {
+        const record = await registry.add(camera);
+        await cameras.refresh();
+        return record;
+      },
+      get: async (camera_id) => (await registry.get(camera_id)) ?? (await options.extra_cameras?.list())?.find((camera) => camera.camera_id === camera_id),
+      async update(camera_id, change) {
+        const record = await registry.update(camera_id, change);
+        await cameras.refresh();
+        return record;
+      },
+      async remove(camera_id) {
+        await registry.remove(camera_id);
+        await cameras.refresh();
+      },
+      probe(url, transport) {
+        const settings = { fps: config.processing.fps, capture: config.capture, hw_device: '' };
+        const { options: capture, secrets } = captureOptions({ camera_id: 0, url, transport, analysis_fps: null }, settings);
+        options.secrets.add(secrets);
+        return addon.probe(capture);
+      },
+      snapshot: (camera_id, wanted) => cameras.snapshot(camera_id, wanted),
+    },
+    analysis: { newest: (camera_id) => frames.newest(camera_id)?.analysis },
+    pipeline: { snapshot: () => pipelineSnapshot(stages) },
+    callbacks: {
+      summary: () => ({ ...stages.delivery.status(), ...counters(stages) }),
+      replay: (ids) => stages.delivery.replay(ids),
+      deadLetters: (page) => stages.delivery.deadLetters(page),
+      test: () => stages.delivery.test(),
+    },
+  };
+}
+
+function counters(stages: Stages): Pick<ReturnType<HttpDeps['callbacks']['summary']>, 'dead_letters' | 'local_only' | 'dropped'> {
+  const { dead_letters, local_only, dropped } = stages.delivery.counters();
+  return { dead_letters, local_only, dropped };
+}
+
+function pipelineSnapshot(stages: Stages): ReturnType<HttpDeps['pipeline']['snapshot']> {
+  const { addon, dispatcher, engine, report, options } = stages;
+  const drops: Record<string, number> = { camera_gone: stages.frames.orphans };
+  for (const camera of stages.cameras.statuses()) {
+    for (const [reason, count] of Object.entries(camera.drops)) drops[reason] = (drops[reason] ?? 0) + count;
+  }
+  const threads = Object.values(engine.layout.networks)[0]?.threads ?? 1;
+  return report.snapshot({
+    now_us: addon.monotonicUs(),
+    pool: addon.poolStats(),
+    dispatcher: dispatcher.stats(),
+    networks: engine.networks,
+    wanted_provider: providersOf(options.config.processing)[0] ?? 'cpu',
+    batch_targets: { ...Object.fromEntries(Object.entries(engine.layout.networks).map(([id, layout]) => [id, layout.batch])) },
+    workers: { count: engine.workers.size, threads_per_worker: threads, restarts: engine.workers.restarts() },
+    capture_drops: drops,
+  });
+}

@@ -1,0 +1,88 @@
+/**
+ * Tables of the embedded database, as Kysely types. Booleans are 0 or 1. Times ending in `_at` are ISO 8601 with milliseconds, UTC;
+ * those ending in `_ms` are wall-clock milliseconds since 1970. A change here goes with a migration.
+ */
+import type { ColumnType, Generated, Insertable, Selectable, Updateable } from 'kysely';
+
+export interface CamerasTable {
+  /** Chosen by the operator, 1..2147483647. */
+  camera_id: number;
+  camera_name: string;
+  location: Generated<string | null>;
+  outlet_id: Generated<number | null>;
+  /** With its credentials (the file is readable by its owner only); never log or show it. */
+  stream_url: string;
+  /** 1..10, 10 is the most important; default 5. */
+  priority: Generated<number>;
+  /** Default 1. */
+  enabled: Generated<0 | 1>;
+  staff_id: Generated<number | null>;
+  /** null = as configured for all cameras. */
+  transport: Generated<'tcp' | 'udp' | null>;
+  /** null = as configured for all cameras. */
+  analysis_fps: Generated<number | null>;
+  created_at: string;
+  updated_at: string;
+}
+
+/** Callbacks that the receiver has not taken yet. A row is deleted in the transaction that records its delivery. */
+export interface OutboxTable {
+  /** Rises with each row, never used twice. */
+  id: Generated<number>;
+  /** The same on each attempt, also after a restart or a replay. */
+  idempotency_key: string;
+  result_type: string;
+  /** null: about no single camera. */
+  camera_id: number | null;
+  /** Lower goes first and is dropped last; see src/delivery/types.ts. */
+  priority: number;
+  created_ms: number;
+  /** The request body, JSON. */
+  body: string;
+  /** UTF-8 length of `body`. */
+  bytes: number;
+  /** Rounds of attempts that the receiver answered with a failure while it took other payloads. */
+  rounds: Generated<number>;
+  /** Not before; null = at once. */
+  retry_at_ms: Generated<number | null>;
+  /** Code of the last failure. */
+  last_error: Generated<string | null>;
+}
+
+/** Callbacks that are not sent by themselves any more: refused for good, or without a staff_id. They can be replayed. */
+export interface DeadLettersTable {
+  id: Generated<number>;
+  idempotency_key: string;
+  result_type: string;
+  camera_id: number | null;
+  priority: number;
+  created_ms: number;
+  body: string;
+  bytes: number;
+  /** Why it is here: `no_staff_id`, or the code of the failure. */
+  reason: string;
+  /** Last HTTP status; null where there was none. */
+  status: number | null;
+  attempts: number;
+  dead_ms: number;
+}
+
+/** One row per applied migration. */
+export interface MigrationsTable {
+  version: number;
+  name: string;
+  applied_at: ColumnType<string, string, never>;
+}
+
+export interface StoreTables {
+  cameras: CamerasTable;
+  outbox: OutboxTable;
+  dead_letters: DeadLettersTable;
+  schema_migrations: MigrationsTable;
+}
+
+export type CameraRow = Selectable<CamerasTable>;
+export type NewCameraRow = Insertable<CamerasTable>;
+export type CameraRowChange = Updateable<CamerasTable>;
+export type OutboxRow = Selectable<OutboxTable>;
+export type DeadLetterRow = Selectable<DeadLettersTable>;
