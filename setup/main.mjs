@@ -18,7 +18,8 @@ const common = (profile) => [
   systemPackages(profile),
   npmPackages,
   addonPackage('better-sqlite3'),
-  addonPackage('beamcoder', ['segfault-handler']),
+  addonPackage('beamcoder', { parts: ['segfault-handler'] }),
+  addonPackage('@u4/opencv4nodejs', { env: { OPENCV4NODEJS_DISABLE_AUTOBUILD: '1' } }), // against Debian's libopencv-dev
   nativeBuild,
   compile,
   models,

@@ -9,22 +9,23 @@ import { stampFits, writeAtomically, writeStamp } from '../stamp.mjs';
 
 /**
  * An npm package with a native addon: built from source by its own install script, then kept in the user's cache for other clones. A binary
- * counts only after a process has loaded it, wherever it came from. `parts` are packages that it needs and that have an addon, too.
+ * counts only after a process has loaded it, wherever it came from. `parts` are packages that it needs and that have an addon, too;
+ * `env` is for its install script.
  */
-export function addonPackage(name, parts = []) {
+export function addonPackage(name, { parts = [], env = {} } = {}) {
   const packages = [...parts, name];
   return {
     name,
     needed: ({ root }) => !stampFits(root, name, packages.map((one) => keyOf(root, one)).join(' ')),
     run: async ({ root, exec }) => {
-      for (const one of packages) await make(root, one, exec);
+      for (const one of packages) await make(root, one, exec, env);
       writeStamp(root, name, packages.map((one) => keyOf(root, one)).join(' '), packages.map((one) => binaryOf(one)));
     },
     remedy: `Its build needs a C++ compiler, make and python3. "npm rebuild ${name} --ignore-scripts=false" does the same by hand.`,
   };
 }
 
-async function make(root, name, exec) {
+async function make(root, name, exec, env) {
   const file = path.join(root, binaryOf(name));
   const kept = path.join(cacheFolder(), keyOf(root, name));
   if (existsSync(file) && loads(root, name)) return;
@@ -32,18 +33,19 @@ async function make(root, name, exec) {
   rmSync(kept, { recursive: true, force: true });
   rmSync(path.join(root, 'node_modules', name, 'build'), { recursive: true, force: true });
   await exec('npm', ['rebuild', name, '--ignore-scripts=false', '--foreground-scripts'], {
-    env: { npm_config_build_from_source: 'true', MAKEFLAGS: '-j2', JOBS: '2', ...nodeHeaders() },
+    env: { npm_config_build_from_source: 'true', MAKEFLAGS: '-j2', JOBS: '2', ...nodeHeaders(), ...env },
   });
   if (!loads(root, name)) throw new StepError(`${name} was built but does not load: ${lastWords(root, name)}`);
   keep(file, kept);
 }
 
-const binaryOf = (name) => `node_modules/${name}/build/Release/${name.replaceAll('-', name === 'segfault-handler' ? '-' : '_')}.node`;
+const binaryName = (name) => (name === 'segfault-handler' ? name : path.basename(name).replaceAll('-', '_'));
+const binaryOf = (name) => `node_modules/${name}/build/Release/${binaryName(name)}.node`;
 
 /** What a binary depends on, as the name of a folder. */
 function keyOf(root, name) {
   const { version } = JSON.parse(readFileSync(path.join(root, 'node_modules', name, 'package.json'), 'utf8'));
-  return `${name}-${version}-abi${process.versions.modules}-${process.platform}-${process.arch}`;
+  return `${name.replace('/', '-')}-${version}-abi${process.versions.modules}-${process.platform}-${process.arch}`;
 }
 
 function cacheFolder() {

@@ -7,11 +7,18 @@ const START = [
   'libswresample-dev', 'libpostproc-dev', // beamcoder links them
   'libhwy-dev', // SIMD kernels
   'libgstrtspserver-1.0-dev', 'gstreamer1.0-plugins-base', 'gstreamer1.0-plugins-good', // the RTSP server of the demo
+  'libopencv-dev', 'opencv-data', // features of the PTZ check, Haar cascades
 ];
 const PACKAGES = {
   start: START,
-  test: [...START, 'ffmpeg', 'php-cli', 'openssl'], // peers that aren't ours: a decoder, the language of the receiver, a certificate
-  bench: [...START, 'ffmpeg', 'gstreamer1.0-tools', 'gstreamer1.0-libav', 'libopencv-dev'], // contenders
+  test: [
+    ...START,
+    'ffmpeg', 'php-cli', 'php-mysql', 'openssl', // peers that aren't ours: a decoder, the language of the receiver, a certificate
+    'mariadb-server', 'mosquitto', 'chromium', // the database, the broker and the browser
+    'python3-numpy', 'python3-pandas', // what reads calibration files on the other side
+    'systemd', // systemd-analyze judges the units
+  ],
+  bench: [...START, 'ffmpeg', 'gstreamer1.0-tools', 'gstreamer1.0-libav', 'python3-opencv', 'python3-scipy'], // contenders
 };
 
 /** Debian packages of a profile: installed by root, named in one apt-get line for anybody else. */
