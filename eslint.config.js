@@ -23,5 +23,5 @@ export default tseslint.config(
       '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafePromises: [{ from: 'package', name: 'PromiseWithSubtest', package: '@tapjs/core' }] }],
     },
   },
-  { files: ['src/cli/**/*.ts', 'bench/**/*.ts', 'models/**/*.ts', 'test/run.ts'], rules: { 'no-console': 'off' } },
+  { files: ['src/cli/**/*.ts', 'bench/**/*.ts', 'models/**/*.ts', 'test/run.ts', 'test/soak/run.ts'], rules: { 'no-console': 'off' } },
 );
