@@ -45,6 +45,8 @@ export interface AppOptions {
   extra_cameras?: CameraSource;
   /** Settings of the analysers that go beyond the configuration (the demo's short baseline). */
   analyser?: Partial<AnalyserOptions>;
+  /** Aborted: a start that is under way ends at its next step, with what it had opened closed again. */
+  stop?: AbortSignal;
 }
 
 export interface App {
@@ -118,6 +120,7 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
   const store = await openStore({ file: path.join(config.state_dir, 'sightline.db'), log });
   closers.push('store', 2_000, () => store.close());
   const manifest = await loadModels({ root: options.root, models: config.models, cache_dir: path.join(config.state_dir, 'models'), log });
+  options.stop?.throwIfAborted();
   const addon = openPool(options, poolInputs(manifest), closers);
   const engine = await startEngine({
     manifest,
@@ -131,9 +134,11 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
     measure_limit_ms: MEASURE_LIMIT_MS,
     unavailable: gpuPresent() ? {} : { cuda: NO_GPU, webgpu: NO_GPU },
     log,
+    ...(options.stop === undefined ? {} : { stop: options.stop }),
   });
   closers.push('inference', 3_000, () => engine.close());
 
+  options.stop?.throwIfAborted();
   const stages = join(options, { addon, store, engine });
   closers.push('delivery', 2_500, () => stages.delivery.stop(2_000));
   await stages.delivery.start();

@@ -8,6 +8,7 @@ import type { Config } from './config/schema.js';
 import { SightlineError } from './errors.js';
 import { createLog, type Log } from './observability/log.js';
 import { createSecrets, type Secrets } from './observability/redact.js';
+import { listenToSignals, STOP_MS } from './signals.js';
 import { readVersion } from './version.js';
 
 export interface DaemonOptions {
@@ -17,9 +18,6 @@ export interface DaemonOptions {
   /** true: demo cameras and an embedded receiver, when neither a file nor the environment configures a production daemon. */
   demo?: boolean;
 }
-
-/** Everything is over within this time after a signal; what is not is cut off. */
-const STOP_MS = 4_500;
 
 /** Variables of the contract: one of them set makes `npm start` the production daemon. Where it listens and keeps its state is not among them. */
 const PRODUCTION = /^(PHP_CALLBACK_URL|CV_PIPELINE_TOKEN|DB_|MAX_CAMERAS|ANALYSIS_FPS|BATCH_SIZE|GPU_MEMORY_FRACTION|MODEL_DIR|[A-Z]+_MODEL$|FRAUD_ENCRYPTION_KEY)/;
@@ -37,23 +35,34 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   }
   secrets.add(secretsOf(config));
   const log = createLog({ level: config.logging.level, format: config.logging.format, tty: process.stdout.isTTY, sink: process.stdout, secrets });
-  const signal = nextSignal();
+  const signals = listenToSignals({ terminal: process.stdin.isTTY });
   const closers = new Closers(log);
+  let cut: NodeJS.Timeout | undefined;
   const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
   try {
-    const app = await openWith({ options, config, root, log, secrets, closers });
+    void signals.received.then((name) => {
+      log.info({ signal: name }, 'stopping');
+      cut = cutOff(log);
+    });
+    const app = await openWith({ options, config, root, log, secrets, closers, stop: signals.stop });
     log.info(`listening on ${app.url}`);
     const stopSummary = summarise(app, log);
     closers.push('summary', 100, stopSummary);
-    const name = await signal.received;
-    log.info({ signal: name }, 'stopping');
-    return await stop(closers, log);
+    await signals.received;
+    await closers.closeAll();
+    return 0;
   } catch (error) {
+    if (signals.stop.aborted) {
+      await closers.closeAll();
+      return 0;
+    }
     log.error({ err: error, code: error instanceof SightlineError ? error.code : 'INTERNAL' }, 'the daemon could not start');
-    await stop(closers, log);
+    cut = cutOff(log);
+    await closers.closeAll();
     return error instanceof SightlineError && error.status === 400 ? 2 : 1;
   } finally {
-    signal.forget();
+    clearTimeout(cut);
+    signals.forget();
   }
 }
 
@@ -64,11 +73,13 @@ interface OpenInput {
   log: Log;
   secrets: Secrets;
   closers: Closers;
+  /** A start that is no longer wanted ends at its next step. */
+  stop: AbortSignal;
 }
 
-async function openWith({ options, config, root, log, secrets, closers }: OpenInput): Promise<App> {
+async function openWith({ options, config, root, log, secrets, closers, stop: stopped }: OpenInput): Promise<App> {
   const version = readVersion();
-  let app_options: AppOptions = { config, root, version, log, secrets };
+  let app_options: AppOptions = { config, root, version, log, secrets, stop: stopped };
   const production = options.config_file !== undefined || Object.keys(options.env).some((name) => PRODUCTION.test(name) && options.env[name] !== '');
   log.info({ version, mode: options.demo === true && !production ? 'demo' : 'production', state_dir: config.state_dir }, 'sightline starts');
   if (options.demo === true && !production) {
@@ -93,35 +104,11 @@ function summarise(app: App, log: Log): () => void {
   return () => { clearInterval(timer); };
 }
 
-/** Closes everything; what hangs longer than STOP_MS is left to the end of the process. */
-async function stop(closers: Closers, log: Log): Promise<number> {
-  const timer = setTimeout(() => {
+/** What hangs while everything is being closed is left to the end of the process. */
+function cutOff(log: Log): NodeJS.Timeout {
+  return setTimeout(() => {
     log.error('not everything stopped in time, ending anyway');
     // Not exit(): that would tear down threads that are inside native calls. What matters is on the disk.
     process.kill(process.pid, 'SIGKILL');
-  }, STOP_MS);
-  await closers.closeAll();
-  clearTimeout(timer);
-  return 0;
-}
-
-/** The first SIGINT or SIGTERM; from the second on the process ends at once. */
-function nextSignal(): { received: Promise<string>; forget(): void } {
-  let count = 0;
-  let resolve: (name: string) => void = () => undefined;
-  const received = new Promise<string>((settle) => { resolve = settle; });
-  const listener = (name: string): void => {
-    count++;
-    if (count > 1) process.kill(process.pid, 'SIGKILL');
-    resolve(name);
-  };
-  process.on('SIGINT', listener);
-  process.on('SIGTERM', listener);
-  return {
-    received,
-    forget() {
-      process.off('SIGINT', listener);
-      process.off('SIGTERM', listener);
-    },
-  };
+  }, STOP_MS).unref();
 }

@@ -90,7 +90,8 @@ interface Waiting {
 /** Starts the program on a free loopback port. Throws DEMO_MISSING when it isn't built, DEMO_SERVER when it doesn't start. */
 export async function startRtspServer({ binary, port = 0 }: { binary: string; port?: number }): Promise<RtspServer> {
   if (!existsSync(binary)) throw new SightlineError('DEMO_MISSING', `expected the RTSP server at ${binary}, found nothing; "npm run setup" builds it`);
-  const child = spawn(binary, ['--port', String(port)], { stdio: ['pipe', 'pipe', 'pipe'] });
+  // A process group of its own: Ctrl-C at a terminal goes to the whole group, and the cameras must not end before the daemon does.
+  const child = spawn(binary, ['--port', String(port)], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   const waiting: Waiting[] = [];
   let complaints = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints = (complaints + text).slice(-STDERR_KEPT)));

@@ -30,6 +30,8 @@ export interface EngineOptions {
   unavailable: Partial<Record<Provider, string>>;
   /** How long measuring may take. */
   measure_limit_ms: number;
+  /** Aborted: measuring and opening end with the run or session under way, and startEngine throws. */
+  stop?: AbortSignal;
   log: { info(fields: Record<string, unknown>, message: string): void; warn(fields: Record<string, unknown>, message: string): void };
 }
 
@@ -61,6 +63,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const workers = startWorkers({ size: layout.workers, setup: workerSetup(options, layout.networks) });
   try {
     const answers = await workers.status(OPEN_DEADLINE_MS);
+    options.stop?.throwIfAborted();
     const skipped = options.providers.flatMap((provider) => {
       const message = options.unavailable[provider];
       return message === undefined ? [] : [{ provider, message }];
@@ -107,6 +110,7 @@ function reportNetworks(networks: NetworkStatus[], options: EngineOptions): void
 
 async function layoutFor(options: EngineOptions): Promise<Layout> {
   const provider = await providerInUse(options);
+  options.stop?.throwIfAborted();
   const key = layoutKey(options, provider);
   const kept = await loadLayout(options.layout_file, key);
   if (kept) return kept;
@@ -116,7 +120,9 @@ async function layoutFor(options: EngineOptions): Promise<Layout> {
     now_ms: () => performance.now(),
     limit_ms: options.measure_limit_ms,
     open: (candidate) => openCandidate(options, candidate),
+    stopped: () => options.stop?.aborted === true,
   });
+  options.stop?.throwIfAborted();
   const chosen = choose(networks, measured, options.batch_size);
   const layout: Layout = {
     key,

@@ -113,6 +113,8 @@ export interface MeasureDeps {
   now_ms(): number;
   /** Measuring stops trying larger batches and further candidates after so long. */
   limit_ms: number;
+  /** true: what is not measured yet is left out; the result is not to be used. */
+  stopped?(): boolean;
 }
 
 /** Measures the candidates. At least one of them is measured at batch 1 for every network, however short the limit. */
@@ -125,11 +127,11 @@ export async function measureCandidates(
   const end = deps.now_ms() + deps.limit_ms;
   const out: { candidate: Candidate; times: Map<string, RunTimes> }[] = [];
   for (const candidate of list) {
-    if (out.length > 0 && deps.now_ms() > end) break;
+    if ((out.length > 0 && deps.now_ms() > end) || deps.stopped?.() === true) break;
     const workers = await deps.open(candidate);
     try {
       const times = new Map<string, RunTimes>();
-      for (const network of networks) times.set(network.id, await measureNetwork(network, max_batch, end, workers, deps));
+      for (const network of networks) if (deps.stopped?.() !== true) times.set(network.id, await measureNetwork(network, max_batch, end, workers, deps));
       out.push({ candidate, times });
     } finally {
       await workers.close();
@@ -148,7 +150,7 @@ async function measureNetwork(
   const times: RunTimes = new Map();
   let least = Infinity;
   for (const batch of batchSizes(Math.min(max_batch, network.max_batch))) {
-    if (times.size > 0 && deps.now_ms() > end_ms) break;
+    if ((times.size > 0 && deps.now_ms() > end_ms) || deps.stopped?.() === true) break;
     const us = await workers.measure(network.id, batch, times.size === 0 ? 5 : 3);
     times.set(batch, us);
     if (us / batch > least * 1.15) break; // it only gets worse from here
