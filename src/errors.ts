@@ -23,6 +23,7 @@ export const ERRORS = {
   CAPTURE_HANDLE: { status: 404, about: 'there is no running camera with this capture handle' },
   CAPTURE_LIMIT: { status: 409, about: 'as many cameras run as one process can hold' },
   CAPTURE_START_FAILED: { status: 503, about: 'the thread of a camera cannot be started' },
+  CAPTURE_STILL_INVALID: { status: 400, about: 'a picture is not a JPEG, PNG or WebP file, is damaged, or is too large' },
   CAPTURE_JPEG_FAILED: { status: 500, about: 'a frame cannot be encoded as JPEG' },
   REGISTRY_UNSUPPORTED: { status: 400, about: 'the configuration asks for a camera registry that this version cannot read' },
   CAMERA_INVALID: { status: 400, about: 'a camera definition has a missing or malformed field' },
@@ -48,6 +49,11 @@ export const ERRORS = {
 } as const satisfies Record<string, { status: number; about: string }>;
 
 export type ErrorCode = keyof typeof ERRORS;
+
+/** The words of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
 
 /** An expected failure: a stable code, a sentence that says what was expected, where, and what came, and no secrets. */
 export class SightlineError extends Error {

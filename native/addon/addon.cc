@@ -47,6 +47,11 @@ static Napi::Object load(Napi::Env env, Napi::Object exports) {
   add_promise<snapshot>(exports, "snapshot");
   add_promise<row_jpeg>(exports, "rowJpeg");
   add<crop_rows>(exports, "cropRows");
+
+  add<decode_still>(exports, "decodeStill");
+  add<release_still>(exports, "releaseStill");
+  add<still_tensor>(exports, "stillTensor");
+  add<crop_still>(exports, "cropStill");
   return exports;
 }
 

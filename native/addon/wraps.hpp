@@ -33,4 +33,10 @@ Napi::Value snapshot(const Napi::CallbackInfo&);
 Napi::Value row_jpeg(const Napi::CallbackInfo&);
 Napi::Value crop_rows(const Napi::CallbackInfo&);
 
+// still_wrap.cc
+Napi::Value decode_still(const Napi::CallbackInfo&);
+Napi::Value release_still(const Napi::CallbackInfo&);
+Napi::Value still_tensor(const Napi::CallbackInfo&);
+Napi::Value crop_still(const Napi::CallbackInfo&);
+
 }  // namespace sightline::addon

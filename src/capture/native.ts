@@ -37,6 +37,10 @@ export const CAPTURE_FUNCTIONS = Object.keys({
   batchTensor: 0,
   cropRows: 0,
   placement: 0,
+  decodeStill: 0,
+  releaseStill: 0,
+  stillTensor: 0,
+  cropStill: 0,
 } satisfies Record<keyof CaptureAddon, 0>);
 
 /**

@@ -197,4 +197,20 @@ export interface CaptureAddon {
   cropRows(batch: number, rows: Int32Array, matrices: Float32Array, dest: Uint8Array, width: number, height: number, pad: number): void;
   /** Where the source lands in a letterboxed input: destination = source * scale + offset. */
   placement(srcWidth: number, srcHeight: number, input: PoolInput): { scale_x: number; scale_y: number; x: number; y: number };
+
+  // -- still pictures (inference worker; these block for milliseconds)
+  /** Decodes a JPEG, PNG or WebP file of at most 64 MiB, sides of 16 to 4096 pixels. Throws CAPTURE_STILL_INVALID for anything else. */
+  decodeStill(file: Uint8Array): { still: Still; width: number; height: number };
+  /** Gives the pixels back now and not when the handle is collected. */
+  releaseStill(still: Still): void;
+  /** The picture as one item of a frame-level input, uint8 RGB NHWC. */
+  stillTensor(still: Still, input: PoolInput, dest: Uint8Array): void;
+  /** Affine crops as `cropRows()`, at most 64 a call. */
+  cropStill(still: Still, matrices: Float32Array, dest: Uint8Array, width: number, height: number, pad: number): void;
+}
+
+declare const still_brand: unique symbol;
+/** A decoded picture; opaque. */
+export interface Still {
+  readonly [still_brand]: never;
 }

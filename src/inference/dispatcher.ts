@@ -2,13 +2,15 @@
  * Takes batches out of the slot pool and gives them to inference workers: the one place that decides what runs next.
  *
  * Runs on the main thread and touches numbers only. A batch leaves when it is full or when its oldest row has waited `batchWaitUs`; it leaves
- * only when a worker is free; rows for the sequence models go first, because a whole frame waits for them. Overload drops frames in the
- * slot pool (a camera's newer frame replaces its waiting one), never here.
+ * only when a worker is free; rows for the sequence models go first, because a whole frame waits for them. Still pictures of people who calibrate
+ * take turns with batches: where both wait each gets every other free worker. Overload drops frames in the slot pool (a camera's newer frame
+ * replaces its waiting one), never here.
  */
 import type { CaptureAddon, TakenBatch } from '../capture/types.js';
 import { batchWaitUs, Percentiles, RateMeter, targetRows } from './deadline.js';
-import type { FramesAnswer, SequencesAnswer } from './protocol.js';
-import type { SequenceResult, SequenceRow } from './results.js';
+import type { FramesAnswer, SequencesAnswer, StillsAnswer } from './protocol.js';
+import type { SequenceResult, SequenceRow, StillResult } from './results.js';
+import { StillLane, type StillStats } from './still_lane.js';
 import type { Workers } from './workers.js';
 
 export type DispatcherAddon = Pick<
@@ -34,7 +36,7 @@ export interface DispatcherOptions {
   /** A batch whose frames are lost because its worker failed. */
   onLost(batch: TakenBatch, error: unknown): void;
   /** Each answer, for the metrics. */
-  onAnswer?(answer: FramesAnswer | SequencesAnswer): void;
+  onAnswer?(answer: FramesAnswer | SequencesAnswer | StillsAnswer): void;
 }
 
 /** Most rows of one sequence task, and most that may wait. */
@@ -65,6 +67,9 @@ export interface DispatcherStats {
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #sequences: SequenceWaiter[] = [];
+  readonly #stills: StillLane;
+  /** The last free worker went to stills: the next one is a batch's. */
+  #stills_had_turn = false;
   readonly #arrivals = new RateMeter();
   readonly #service_us = new Percentiles(256);
   readonly #dispatch_us = new Percentiles(4_096);
@@ -83,6 +88,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#stills = new StillLane(() => options.addon.monotonicUs());
     this.#utilisation_at_us = options.addon.monotonicUs();
     this.#target_rows = options.target_rows;
     options.addon.setTargetRows(options.target_rows);
@@ -114,9 +120,21 @@ export class Dispatcher {
     return results.filter((result) => result !== null);
   }
 
+  /** Looks at a picture file. Never rejects; see StillResult for what may come instead. */
+  still(file: Uint8Array): Promise<StillResult> {
+    const result = this.#stills.push(file);
+    this.#pump();
+    return result;
+  }
+
+  stillStats(): StillStats {
+    return this.#stills.stats();
+  }
+
   /** Takes no further batch and waits until those under way are back, at most `deadline_ms`. */
   async stop(deadline_ms: number): Promise<void> {
     this.#stopped = true;
+    this.#stills.stop();
     if (this.#timer) clearTimeout(this.#timer);
     for (const waiter of this.#sequences.splice(0)) waiter.settle(null);
     if (this.#busy === 0 && this.#holding === 0) return;
@@ -152,10 +170,16 @@ export class Dispatcher {
         this.#runSequences(this.#sequences.splice(0, SEQUENCE_BATCH));
         continue;
       }
+      if (this.#stills.waiting > 0 && !this.#stills_had_turn) {
+        this.#stills_had_turn = true;
+        this.#runStills();
+        continue;
+      }
+      this.#stills_had_turn = false;
       const now = this.#options.addon.monotonicUs();
       const batch = this.#options.addon.takeBatch(now - this.#waitUs(now));
-      if (!batch) break;
-      this.#runFrames(batch, now);
+      if (batch) this.#runFrames(batch, now);
+      else if (this.#stills.waiting === 0) break;
     }
     this.#arm();
   }
@@ -214,6 +238,26 @@ export class Dispatcher {
     } catch (error) {
       if (!this.#stopped) throw error;
     }
+  }
+
+  #runStills(): void {
+    const tickets = this.#stills.take();
+    if (tickets.length === 0) return;
+    const now = this.#options.addon.monotonicUs();
+    this.#enter(now);
+    void this.#options.workers
+      .run({ kind: 'stills', files: tickets.map(({ file }) => file) })
+      .then((answer) => {
+        if (answer.kind !== 'stills') throw new Error(`inference worker: expected stills, received ${answer.kind}`);
+        this.#options.onAnswer?.(answer);
+        this.#stills.answer(tickets, answer.results);
+      })
+      .catch(() => { this.#stills.answer(tickets, []); })
+      .finally(() => {
+        this.#leave(now, 0);
+        this.#settleIdle();
+        this.#pump();
+      });
   }
 
   #runSequences(waiters: SequenceWaiter[]): void {

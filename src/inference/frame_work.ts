@@ -2,7 +2,7 @@
 import type { BatchRow } from '../capture/types.js';
 import { angleOf, mapPoints, type Affine } from './decoders/crops.js';
 import { faceGeometry } from './decoders/gaze_geometry.js';
-import type { Box, DetectedObject, Face, FrameResult, Gaze, ModelSlot, Person } from './results.js';
+import type { Box, DetectedObject, EyeRegion, Face, FrameResult, Gaze, ModelSlot, Person } from './results.js';
 
 /** COCO keypoints in their order. */
 export const KEYPOINTS = [
@@ -55,7 +55,8 @@ export function gazeOf(vector: [number, number, number]): Gaze {
   return { vector: [x, y, z], yaw_deg: Math.atan2(x, -z) * degrees, pitch_deg: Math.asin(Math.max(-1, Math.min(1, -y))) * degrees };
 }
 
-export function toFrameResult(frame: FrameWork): FrameResult {
+/** @param eyes keep where the eyes are */
+export function toFrameResult(frame: FrameWork, eyes = false): FrameResult {
   const { row } = frame;
   return {
     camera: row.camera,
@@ -66,14 +67,14 @@ export function toFrameResult(frame: FrameWork): FrameResult {
     wall_ms: row.wall_ms,
     width: row.width,
     height: row.height,
-    faces: frame.faces.filter((face) => face.mesh !== null).map((face) => toFace(face, row)),
+    faces: frame.faces.filter((face) => face.mesh !== null).map((face) => toFace(face, row, eyes)),
     persons: frame.persons,
     objects: frame.objects,
     missing: [...frame.missing],
   };
 }
 
-function toFace(face: FaceWork, row: BatchRow): Face {
+function toFace(face: FaceWork, row: BatchRow, eyes: boolean): Face {
   const result: Face = { box: face.box, score: face.score };
   if (face.emotions && Object.keys(face.emotions).length > 0) result.emotions = face.emotions;
   if (face.mesh) {
@@ -86,7 +87,17 @@ function toFace(face: FaceWork, row: BatchRow): Face {
     }
   }
   if (face.gaze) result.gaze = face.gaze;
+  const { left, right } = face.iris;
+  if (eyes && left && right) result.eyes = { left: eyeRegion(left), right: eyeRegion(right) };
   return result;
+}
+
+/** Points of the iris network: the contour of the eye, then the iris with its centre first. */
+const CONTOUR_POINTS = 71;
+
+function eyeRegion(points: Float32Array): EyeRegion {
+  const contour = Array.from({ length: CONTOUR_POINTS }, (_, i) => ({ x: points[i * 3] ?? 0, y: points[i * 3 + 1] ?? 0, score: 1 }));
+  return { centre: [points[CONTOUR_POINTS * 3] ?? 0, points[CONTOUR_POINTS * 3 + 1] ?? 0], box: boundsOf(contour) };
 }
 
 function boundsOf(points: { x: number; y: number; score: number }[]): Box {

@@ -3,7 +3,7 @@
  */
 import type { BatchRow, PoolInput } from '../capture/types.js';
 import type { Network } from './manifest.js';
-import type { FrameResult, SequenceResult, SequenceRow } from './results.js';
+import type { FrameResult, SequenceResult, SequenceRow, StillResult } from './results.js';
 
 export type Provider = 'cuda' | 'webgpu' | 'cpu';
 export const PROVIDERS: readonly Provider[] = ['cuda', 'webgpu', 'cpu'];
@@ -29,6 +29,8 @@ export interface WorkerSetup {
 export type WorkerTask =
   | { kind: 'frames'; batch: number; rows: BatchRow[] }
   | { kind: 'sequences'; rows: SequenceRow[] }
+  /** Picture files, compressed. */
+  | { kind: 'stills'; files: Uint8Array[] }
   /** Answered once all `parties` workers wait in it, so that every worker answers exactly once. */
   | { kind: 'status'; barrier: SharedArrayBuffer; parties: number }
   /** Times `runs` runs of a network at a batch size while `parties` workers do the same. */
@@ -73,10 +75,19 @@ export interface SequencesAnswer {
   failures: NetworkFailure[];
 }
 
+export interface StillsAnswer {
+  kind: 'stills';
+  /** In the order of the files. */
+  results: StillResult[];
+  stage_us: Record<string, number>;
+  batches: Record<string, number[]>;
+  failures: NetworkFailure[];
+}
+
 export interface MeasureAnswer {
   kind: 'measure';
   /** Median wall time of one run, microseconds. */
   run_us: number;
 }
 
-export type WorkerAnswer = StatusAnswer | FramesAnswer | SequencesAnswer | MeasureAnswer;
+export type WorkerAnswer = StatusAnswer | FramesAnswer | SequencesAnswer | StillsAnswer | MeasureAnswer;

@@ -5,7 +5,7 @@
 import type { PoolStats } from '../capture/types.js';
 import { Percentiles, RateMeter } from './deadline.js';
 import type { DispatcherStats } from './dispatcher.js';
-import type { FramesAnswer, NetworkStatus, SequencesAnswer } from './protocol.js';
+import type { FramesAnswer, NetworkStatus, SequencesAnswer, StillsAnswer } from './protocol.js';
 
 export interface PercentilesMs {
   p50: number | null;
@@ -40,7 +40,7 @@ export class PipelineReport {
   #lost = 0;
 
   /** Counts an answer of a worker. */
-  answer(answer: FramesAnswer | SequencesAnswer): void {
+  answer(answer: FramesAnswer | SequencesAnswer | StillsAnswer): void {
     for (const [stage, us] of Object.entries(answer.stage_us)) this.stage(stage, us);
     for (const [network, sizes] of Object.entries(answer.batches)) {
       const counter = this.#batches.get(network) ?? { count: 0, items: 0 };

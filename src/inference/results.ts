@@ -30,7 +30,41 @@ export interface Face {
   head?: HeadPose;
   /** Lid opening over eye width, left and right; about 0.3 when open, below 0.15 when shut. */
   eye_openness?: [left: number, right: number];
+  /** Of still pictures only. */
+  eyes?: { left: EyeRegion; right: EyeRegion };
 }
+
+/** One eye of the person (their own left and right). */
+export interface EyeRegion {
+  /** Centre of the iris. */
+  centre: [x: number, y: number];
+  /** Around the contour of the eye. */
+  box: Box;
+}
+
+/** Brightness of a region, values 0..255. */
+export interface Light {
+  mean: number;
+  /** Standard deviation. */
+  spread: number;
+  /** Share of pixels that are nearly black or nearly white, 0..1. */
+  lost: number;
+}
+
+/** What the networks say of a still picture. */
+export type StillResult =
+  | {
+      ok: true;
+      width: number;
+      height: number;
+      faces: Face[];
+      /** Index of the largest face; -1 = there is none. */
+      nearest: number;
+      /** Of that face; without one, of the whole picture. */
+      light: Light;
+    }
+  /** `busy`: more come than can be looked at; `unavailable`: the networks do not run. */
+  | { ok: false; code: 'not_a_picture' | 'busy' | 'unavailable'; message: string };
 
 export interface Keypoint {
   /** COCO names: nose, left_eye, right_eye, left_ear, ..., right_ankle. */

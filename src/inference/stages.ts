@@ -29,6 +29,8 @@ export interface StageGraphOptions {
   /** false: the network could not be opened. */
   available(network: string): boolean;
   now_us(): number;
+  /** Keep where the eyes are (still pictures). */
+  eyes?: boolean;
 }
 
 /** One item of a crop-level network: which row of the batch, where in its frame, and what becomes of the output. */
@@ -70,7 +72,7 @@ export class StageGraph {
       running.answer.failures.push(failure);
       for (const frame of running.frames) frame.missing.add(network.slot);
     }
-    running.answer.frames = running.frames.map(toFrameResult);
+    running.answer.frames = running.frames.map((frame) => toFrameResult(frame, this.#options.eyes === true));
     return running.answer;
   }
 

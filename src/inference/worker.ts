@@ -9,6 +9,7 @@ import type { Network } from './manifest.js';
 import type { NetworkStatus, WorkerAnswer, WorkerSetup, WorkerTask } from './protocol.js';
 import { SequenceStage } from './sequences.js';
 import { StageGraph } from './stages.js';
+import { StillStage } from './stills.js';
 import { NetworkSession, ortVersion } from './worker_session.js';
 
 /** How long parties of a barrier wait for each other. */
@@ -38,16 +39,26 @@ const sequences = new SequenceStage({
 });
 
 function stageGraph(): StageGraph {
-  graph ??= new StageGraph({
+  graph ??= new StageGraph({ ...graphOptions(), addon: loadCapture() });
+  return graph;
+}
+
+let still_stage: StillStage | null = null;
+
+function stillStage(): StillStage {
+  still_stage ??= new StillStage({ ...graphOptions(), addon: loadCapture() });
+  return still_stage;
+}
+
+function graphOptions() {
+  return {
     networks: setup.networks,
     inputs: setup.inputs,
     batch: Object.fromEntries(Object.entries(setup.layout).map(([id, layout]) => [id, layout.batch])),
-    addon: loadCapture(),
     run: runImages,
-    available: (id) => sessions.has(id),
+    available: (id: string) => sessions.has(id),
     now_us,
-  });
-  return graph;
+  };
 }
 
 function sessionOf(network: Network): NetworkSession {
@@ -72,6 +83,8 @@ export default async function answer(task: WorkerTask): Promise<WorkerAnswer> {
       return stageGraph().frames(task.batch, task.rows);
     case 'sequences':
       return sequences.run(task.rows);
+    case 'stills':
+      return stillStage().run(task.files);
     case 'status':
       meet(task.barrier, task.parties);
       return { kind: 'status', thread: threadId, networks: statuses, ort_version: ortVersion() };

@@ -156,6 +156,11 @@ const wrong: [string, unknown[], RegExp][] = [
   ['placement', [0, 1, smallPool.inputs[0]], /srcWidth: expected an integer 1\.\.65535, received 0/],
   ['placement', [1, 70_000, smallPool.inputs[0]], /srcHeight/],
   ['placement', [1, 1], /input: expected an object/],
+  ['decodeStill', ['x'], /file: expected Uint8Array over an ArrayBuffer, received a string/],
+  ['decodeStill', [new Uint8Array(0)], /file\.length: expected at least 1, received 0/],
+  ['releaseStill', [{}], /still: expected a still of decodeStill\(\), received an object/],
+  ['stillTensor', [7], /still: expected a still/],
+  ['cropStill', [null], /still: expected a still/],
 ];
 
 t.test('wrong arguments: what was expected and what came', async (t) => {

@@ -1,0 +1,93 @@
+/**
+ * Pictures that somebody waits for (calibration frames): a queue of its own beside the slot pool, bounded in number and in time. The dispatcher takes
+ * from it in turns with camera batches, so that neither starves the other. Compressed bytes wait here, never pixels.
+ */
+import { Percentiles } from './deadline.js';
+import type { StillResult } from './results.js';
+
+/** Pictures that may wait: two seconds of eight people at 30 fps would be 480, which no CPU carries; whoever is beyond is told at once. */
+export const STILLS_WAITING_MAX = 96;
+/** Pictures of one task: enough to share the networks' runs, few enough that a camera batch waits only shortly. */
+export const STILLS_A_TASK = 4;
+/** A picture that has waited longer is answered `busy`: its sender has moved on. */
+const WAIT_LIMIT_US = 1_500_000;
+
+export interface StillTicket {
+  file: Uint8Array;
+  since_us: number;
+  settle(result: StillResult): void;
+}
+
+export interface StillStats {
+  waiting: number;
+  done: number;
+  /** Pictures that were not looked at, by reason. */
+  dropped: { full: number; late: number; failed: number; stopped: number };
+  /** Accepted to result, p50, p95, p99 in ms; null before the first. */
+  latency_ms: number[] | null;
+}
+
+export class StillLane {
+  readonly #waiting: StillTicket[] = [];
+  readonly #latency_us = new Percentiles(512);
+  readonly #dropped = { full: 0, late: 0, failed: 0, stopped: 0 };
+  #done = 0;
+  #stopped = false;
+
+  constructor(private readonly now_us: () => number) {}
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Never rejects: a picture that could not be looked at comes back with `ok: false` and why. */
+  push(file: Uint8Array): Promise<StillResult> {
+    if (this.#stopped) return Promise.resolve(this.drop('stopped'));
+    if (this.#waiting.length >= STILLS_WAITING_MAX) return Promise.resolve(this.drop('full'));
+    return new Promise((settle) => this.#waiting.push({ file, since_us: this.now_us(), settle }));
+  }
+
+  /** The pictures of the next task, the oldest first; those that waited too long are answered and left out. */
+  take(): StillTicket[] {
+    const now = this.now_us();
+    const taken: StillTicket[] = [];
+    while (taken.length < STILLS_A_TASK) {
+      const ticket = this.#waiting.shift();
+      if (ticket === undefined) break;
+      if (now - ticket.since_us > WAIT_LIMIT_US) ticket.settle(this.drop('late'));
+      else taken.push(ticket);
+    }
+    return taken;
+  }
+
+  /** Answers the pictures of a task. */
+  answer(tickets: readonly StillTicket[], results: readonly StillResult[]): void {
+    const now = this.now_us();
+    tickets.forEach((ticket, index) => {
+      const result = results[index];
+      if (result === undefined) {
+        ticket.settle(this.drop('failed'));
+        return;
+      }
+      this.#done++;
+      this.#latency_us.add(now - ticket.since_us);
+      ticket.settle(result);
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const ticket of this.#waiting.splice(0)) ticket.settle(this.drop('stopped'));
+  }
+
+  stats(): StillStats {
+    const latency_ms = this.#latency_us.read(0.5, 0.95, 0.99)?.map((us) => us / 1000) ?? null;
+    return { waiting: this.#waiting.length, done: this.#done, dropped: { ...this.#dropped }, latency_ms };
+  }
+
+  private drop(reason: keyof StillStats['dropped']): StillResult {
+    this.#dropped[reason]++;
+    const busy = reason === 'full' || reason === 'late';
+    return { ok: false, code: busy ? 'busy' : 'unavailable', message: busy ? 'more pictures arrive than can be looked at' : 'the networks do not answer' };
+  }
+}
