@@ -1,4 +1,5 @@
 // What all JavaScript environments of a process share: lanes, and pool and cameras under concurrent use.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -51,6 +52,16 @@ bool soon(Look look) {
 std::size_t threads_now() {
   const std::filesystem::directory_iterator tasks("/proc/self/task");
   return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+/// Threads of an earlier test may still be on their way out, although they were joined: the fewest seen over a while.
+std::size_t threads_settled() {
+  std::size_t fewest = threads_now();
+  for (int i = 0; i < 200; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    fewest = std::min(fewest, threads_now());
+  }
+  return fewest;
 }
 
 }  // namespace
@@ -147,7 +158,7 @@ SL_TEST("process: listeners hear of states and rows, and may change while camera
 }
 
 SL_TEST("process: adding, removing, reading and closing at once leaves no camera, row or thread behind") {
-  const std::size_t threads_before = threads_now();
+  const std::size_t threads_before = threads_settled();
   {
     ProcessData process;
     process.open(small_pool());
@@ -188,5 +199,5 @@ SL_TEST("process: adding, removing, reading and closing at once leaves no camera
     CHECK_EQ(c.waiting_rows, 0);
     CHECK(c.rows_taken > 0);
   }
-  CHECK(soon([&] { return threads_now() == threads_before; }));
+  CHECK(soon([&] { return threads_now() <= threads_before; }));
 }

@@ -19,7 +19,7 @@ function world(t: Test, installed: string[] | null = null): SetupWorld {
 }
 
 /** Everything, in its order, on a machine that has nothing of it. */
-const ALL = ['npm ci ', 'npm rebuild better-sqlite3', 'npm rebuild segfault-handler', 'npm rebuild beamcoder', 'cmake-js', 'cmake-js', 'tsc', 'models', 'clips'];
+const ALL = ['npm ci ', 'npm rebuild better-sqlite3', 'npm rebuild segfault-handler', 'npm rebuild beamcoder', 'npm rebuild @u4/opencv4nodejs', 'cmake-js', 'cmake-js', 'tsc', 'models', 'clips'];
 
 t.test('the first run makes everything, the second nothing', { skip }, async (t) => {
   const { run, calls } = world(t);
@@ -65,7 +65,7 @@ t.test('another checkout takes the addons from the cache, unless the cache is da
   t.strictSame(calls(), ALL.filter((call) => !call.startsWith('npm rebuild')));
 
   const folders = readdirSync(cache);
-  t.equal(folders.length, 3);
+  t.equal(folders.length, 4);
   const beamcoder = folders.find((name) => name.startsWith('beamcoder-1.0.0-abi')) ?? '';
   appendFileSync(path.join(cache, beamcoder, 'addon.node'), 'damage');
   forget();

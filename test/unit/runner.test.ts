@@ -108,7 +108,7 @@ t.test('every kind of test has a stage, and every job a limit', async (t) => {
   }
   const jobs = stages(folder).flatMap((stage) => stage.jobs);
   t.strictSame(jobs.map(({ name }) => name), [
-    'lint/eslint', 'arch/one', 'unit/one', 'native-cpp/plain', 'native-cpp/address', 'native-cpp/undefined', 'native-cpp/thread',
+    'lint/eslint', 'arch/one', 'unit/one', 'native-cpp/plain', 'native-cpp/address-undefined', 'native-cpp/thread',
     'native/one', 'integration/one', 'process/one', 'leak/one', 'fuzz/one',
   ]);
   t.ok(jobs.every(({ limit_s }) => limit_s > 0 && limit_s <= 600));
