@@ -5,14 +5,15 @@
  */
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { createRegistry } from './cameras/registry.js';
+import { startHealthWriter } from './cameras/health_writer.js';
+import { openRegistry, type OpenRegistry } from './cameras/open_registry.js';
+import type { Registry } from './cameras/registry.js';
 import { createCameras, type Cameras, type CameraSource } from './cameras/supervisor.js';
 import { loadCapture } from './capture/native.js';
 import type { CaptureAddon } from './capture/types.js';
 import { Closers } from './closers.js';
 import { configWarnings } from './config/rules.js';
 import { providersOf, type Config } from './config/schema.js';
-import { checkStart } from './config/start_check.js';
 import { Cadence } from './delivery/cadence.js';
 import { createDelivery } from './delivery/delivery.js';
 import { localTimestamps } from './delivery/timestamps.js';
@@ -80,7 +81,7 @@ export interface Stages {
   frames: FramePath;
   delivery: Delivery;
   cameras: Cameras;
-  registry: ReturnType<typeof createRegistry>;
+  registry: Registry;
   metrics: Metrics;
   /** Says repeated camera faults once a minute. */
   repeats: Repeats;
@@ -112,7 +113,6 @@ export async function openApp(options: AppOptions): Promise<App> {
 
 async function open(options: AppOptions, closers: Closers): Promise<App> {
   const { config, log } = options;
-  checkStart(config);
   for (const warning of configWarnings(config)) log.warn(warning);
 
   const lock = lockState(config.state_dir);
@@ -139,13 +139,16 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
   closers.push('inference', 3_000, () => engine.close());
 
   options.stop?.throwIfAborted();
-  const stages = join(options, { addon, store, engine });
+  const registry = openRegistry(config, store.db, log);
+  closers.push('registry', 2_000, () => registry.close());
+  const stages = join(options, { addon, store, engine, registry: registry.registry });
   closers.push('delivery', 2_500, () => stages.delivery.stop(2_000));
   await stages.delivery.start();
   closers.push('dispatcher', 3_000, () => stages.dispatcher.stop(2_500));
   stages.dispatcher.start();
   closers.push('cameras', 3_000, () => stages.cameras.stop());
   await stages.cameras.start();
+  closers.push('camera states', 100, writeHealth(stages, registry));
   const server = await createServer(httpDeps(stages));
   closers.push('http', 1_000, () => server.close());
   const url = await server.listen({ host: config.server.host, port: config.server.port });
@@ -171,6 +174,12 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
   };
 }
 
+/** States go back into the table of the PHP system, where cameras come from there. */
+function writeHealth({ cameras, options: { config, log } }: Stages, { table }: OpenRegistry): () => void {
+  if (table === undefined || !config.registry.write_status) return () => undefined;
+  return startHealthWriter({ table, statuses: () => cameras.statuses(), interval_s: config.registry.status_interval_s, log, now: () => performance.now() });
+}
+
 /** Reserves the slot pool: room for a waiting frame of every camera, so that the newest frame always finds a place. */
 function openPool({ config, log }: AppOptions, inputs: ReturnType<typeof poolInputs>, closers: Closers): CaptureAddon {
   const addon = loadCapture();
@@ -184,12 +193,11 @@ function openPool({ config, log }: AppOptions, inputs: ReturnType<typeof poolInp
 }
 
 /** Wires the stages to each other; nothing runs yet. */
-function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; engine: Engine }): Stages {
+function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; engine: Engine; registry: Registry }): Stages {
   const { config, log } = options;
-  const { addon, store, engine } = opened;
+  const { addon, store, engine, registry } = opened;
   const report = new PipelineReport();
   const repeats = createRepeats({ log, now: () => performance.now(), window_ms: REPEAT_WINDOW_MS });
-  const registry = createRegistry({ db: store.db, now: Date.now, poll_ms: config.cameras.registry_poll_s * 1000 });
   const cameras = createCameras({
     addon,
     registry: options.extra_cameras ? mergeSources(registry, options.extra_cameras) : registry,
@@ -267,6 +275,7 @@ function metricSources(stages: () => Stages): Parameters<typeof createMetrics>[0
   return {
     cameras: () => stages().cameras.statuses(),
     callbacks: () => stages().delivery.status(),
+    registry: () => stages().registry.state(),
     slots: () => stages().addon.poolStats(),
     providers: () =>
       stages().engine.networks.map((network) => ({

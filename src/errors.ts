@@ -25,8 +25,12 @@ export const ERRORS = {
   CAPTURE_START_FAILED: { status: 503, about: 'the thread of a camera cannot be started' },
   CAPTURE_STILL_INVALID: { status: 400, about: 'a picture is not a JPEG, PNG or WebP file, is damaged, or is too large' },
   CAPTURE_JPEG_FAILED: { status: 500, about: 'a frame cannot be encoded as JPEG' },
-  REGISTRY_UNSUPPORTED: { status: 400, about: 'the configuration asks for a camera registry that this version cannot read' },
+  REGISTRY_UNAVAILABLE: { status: 503, about: 'the database of the camera registry does not answer, or refuses; the message says why' },
+  REGISTRY_SHAPE: { status: 503, about: 'the camera table lacks a column that is needed; the message lists those it has' },
   CAMERA_INVALID: { status: 400, about: 'a camera definition has a missing or malformed field' },
+  CAMERA_URL_MISSING: { status: 409, about: 'the registry has no stream URL for this camera' },
+  CAMERA_URL_UNREADABLE: { status: 409, about: 'the encrypted stream URL of a camera cannot be opened: another key, a changed outlet, or damage' },
+  CAMERA_URL_LOST: { status: 409, about: 'in place of a stream URL the registry has the text of a failed decryption' },
   CAMERA_EXISTS: { status: 409, about: 'a camera with this id exists' },
   CAMERA_NOT_FOUND: { status: 404, about: 'there is no camera with this id' },
   CAMERA_LIMIT: { status: 409, about: 'max_concurrent cameras are already running' },
@@ -45,6 +49,7 @@ export const ERRORS = {
   DEMO_MISSING: { status: 500, about: 'a clip or the RTSP server of the demo cameras is not built' },
   DEMO_SERVER: { status: 500, about: 'the RTSP server of the demo cameras did not start, ended, or refused a command' },
   MODEL_UNAVAILABLE: { status: 503, about: 'no model could be opened' },
+  STATE_KEY: { status: 500, about: 'the key file of the state folder is damaged, or others may read it' },
   STATE_IN_USE: { status: 409, about: 'another daemon uses this state folder' },
 } as const satisfies Record<string, { status: number; about: string }>;
 

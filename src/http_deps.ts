@@ -1,7 +1,10 @@
 /** What the HTTP server asks, answered by the stages. */
 import type { Stages } from './app.js';
+import { checkCameraChange, checkNewCamera } from './cameras/fields.js';
 import { captureOptions } from './cameras/plan.js';
+import type { CameraChange, CameraRecord, NewCamera } from './cameras/types.js';
 import { providersOf } from './config/schema.js';
+import { SightlineError } from './errors.js';
 import type { HttpDeps } from './http/deps.js';
 import { liveness, readiness } from './health.js';
 
@@ -45,6 +48,8 @@ export function httpDeps(stages: Stages): HttpDeps {
         await registry.remove(camera_id);
         await cameras.refresh();
       },
+      preview: (camera, camera_id) => preview(stages, camera, camera_id),
+      registry: () => registry.state(),
       probe(url, transport) {
         const settings = { fps: config.processing.fps, capture: config.capture, hw_device: '' };
         const { options: capture, secrets } = captureOptions({ camera_id: 0, url, transport, analysis_fps: null }, settings);
@@ -62,6 +67,19 @@ export function httpDeps(stages: Stages): HttpDeps {
       test: () => stages.delivery.test(),
     },
   };
+}
+
+/** What a camera would be, by the same checks. */
+async function preview({ registry }: Stages, given: NewCamera | CameraChange, camera_id: number | undefined): Promise<CameraRecord> {
+  if (camera_id !== undefined) {
+    const before = await registry.get(camera_id);
+    if (before === undefined) throw new SightlineError('CAMERA_NOT_FOUND', `camera_id: expected a registered camera, received ${camera_id}`);
+    return { ...before, ...checkCameraChange(given) };
+  }
+  const camera = checkNewCamera(given);
+  if ((await registry.get(camera.camera_id)) !== undefined) throw new SightlineError('CAMERA_EXISTS', `camera_id: expected an id that is free, received ${camera.camera_id}`);
+  const at = new Date().toISOString();
+  return { transport: null, priority: 5, location: null, outlet_id: null, staff_id: null, analysis_fps: null, enabled: true, created_at: at, updated_at: at, ...camera };
 }
 
 function counters(stages: Stages): Pick<ReturnType<HttpDeps['callbacks']['summary']>, 'dead_letters' | 'local_only' | 'dropped'> {

@@ -36,6 +36,7 @@ export function plan(records: readonly CameraRecord[], settings: CameraSettings)
       const none = { record, options: undefined, secrets: [] as string[], failure: '' };
       if (!record.enabled) return { ...none, held: 'disabled_by_operator' as const };
       if (record.priority < settings.priority_threshold) return { ...none, held: 'priority_below_threshold' as const };
+      if (record.fault !== undefined) return { ...none, held: '' as const, failure: record.fault };
       if (running >= settings.max_concurrent) return { ...none, held: 'CAMERA_LIMIT' as const };
       try {
         const { options, secrets } = captureOptions(record, settings);

@@ -4,10 +4,29 @@ import { SightlineError } from '../errors.js';
 import type { CameraRow, CameraRowChange } from '../store/schema.js';
 import type { StoreDb } from '../store/store.js';
 import { checkCameraChange, checkNewCamera } from './fields.js';
+import type { RegistryProblem } from './rows.js';
 import type { CameraSource } from './supervisor.js';
 import type { CameraChange, CameraRecord, NewCamera } from './types.js';
 
+/** Where the cameras come from and how that goes, for the API. */
+export interface RegistryState {
+  source: 'embedded' | 'mysql';
+  /** `starting` until the first reading; `down`: it can't be read now, what was read last is in force. */
+  state: 'starting' | 'ok' | 'down';
+  /** Since when, ISO 8601, UTC. */
+  since: string;
+  last_read_at: string | null;
+  /** Why it is down; no secrets. */
+  error: { code: string; message: string } | null;
+  /** The cameras are those of an earlier run: the database has not answered since the start. */
+  from_cache: boolean;
+  cameras: number;
+  /** Rows that can't be used, or not wholly. */
+  problems: RegistryProblem[];
+}
+
 export interface Registry extends CameraSource {
+  state(): RegistryState;
   /** Errors: CAMERA_INVALID, CAMERA_EXISTS. */
   add(camera: NewCamera): Promise<CameraRecord>;
   get(cameraId: number): Promise<CameraRecord | undefined>;
@@ -30,9 +49,17 @@ export function createRegistry({ db, now, poll_ms }: RegistryOptions): Registry 
   const changed = () => listeners.forEach((listener) => listener());
   const read = async (cameraId: number) => db.selectFrom('cameras').selectAll().where('camera_id', '=', cameraId).executeTakeFirst();
 
+  let count = 0;
+  const started = new Date(now()).toISOString();
+  let read_at: string | null = null;
+
   return {
+    state: () => ({ source: 'embedded', state: 'ok', since: started, last_read_at: read_at, error: null, from_cache: false, cameras: count, problems: [] }),
     async list() {
-      return (await db.selectFrom('cameras').selectAll().orderBy('camera_id').execute()).map(toRecord);
+      const rows = await db.selectFrom('cameras').selectAll().orderBy('camera_id').execute();
+      count = rows.length;
+      read_at = new Date(now()).toISOString();
+      return rows.map(toRecord);
     },
     async get(cameraId) {
       const row = await read(cameraId);

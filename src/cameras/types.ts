@@ -1,5 +1,6 @@
 /** What a camera is to the rest of Sightline. Ids are positive integers, unique in the registry; the native handle never leaves this folder. */
 import type { CameraState, SourceKind } from '../capture/types.js';
+import type { ErrorCode } from '../errors.js';
 
 export type Transport = 'tcp' | 'udp';
 
@@ -24,6 +25,8 @@ export interface CameraRecord {
   /** ISO 8601, UTC. */
   created_at: string;
   updated_at: string;
+  /** Code of why its URL can't be used; it is shown as failed. */
+  fault?: ErrorCode;
 }
 
 /** Fields of a new camera; what is left out gets its default (priority 5, enabled, nothing else set). */

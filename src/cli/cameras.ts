@@ -1,20 +1,15 @@
 /**
  * `sightline cameras ...`: works on the registry in STATE_DIR, whether or not a daemon runs; a running one looks every two seconds.
  */
-import { join } from 'node:path';
 import type { Argv } from 'yargs';
 import { captureOptions } from '../cameras/plan.js';
-import { createRegistry, type Registry } from '../cameras/registry.js';
 import { shownUrl } from '../cameras/stream_url.js';
 import type { CameraRecord, NewCamera } from '../cameras/types.js';
 import { loadConfig } from '../config/load.js';
+import { encryptCommand, importCommand } from './cameras_bulk.js';
 import type { CliContext } from './context.js';
+import { withRegistry, type Common } from './registry.js';
 import { createSecrets } from '../observability/redact.js';
-
-interface Common {
-  config: string | undefined;
-  json: boolean | undefined;
-}
 
 export function camerasCommand(cli: CliContext): (yargs: Argv) => Argv {
   return (yargs) =>
@@ -41,7 +36,9 @@ export function camerasCommand(cli: CliContext): (yargs: Argv) => Argv {
         if (json === true) cli.json({ removed: argv.id });
         else cli.line(`camera ${argv.id} removed`);
       })
-      .demandCommand(1, 'cameras: expected one of add, list, probe, remove');
+      .command('import <file>', 'register the cameras of a CSV file', importCommand.arguments, async (argv) => importCommand.run(cli, argv))
+      .command('encrypt', 'encrypt a stream URL, or all that lie in clear in the table of the PHP system', encryptCommand.arguments, async (argv) => encryptCommand.run(cli, argv))
+      .demandCommand(1, 'cameras: expected one of add, list, probe, remove, import, encrypt');
 }
 
 const addArguments = (yargs: Argv) =>
@@ -84,18 +81,6 @@ function newCamera(argv: AddArguments): NewCamera {
   };
   // The registry checks the values; here only what was not given goes.
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as unknown as NewCamera;
-}
-
-async function withRegistry<T>(cli: CliContext, { config: file }: Common, work: (registry: Registry) => Promise<T>): Promise<T> {
-  const config = loadConfig({ file, env: cli.io.env, cwd: cli.io.cwd() });
-  // Here and not at the top: `config check` and `--help` need no database library.
-  const { openStore } = await import('../store/store.js');
-  const store = await openStore({ file: join(config.state_dir, 'sightline.db'), log: { info: () => undefined } });
-  try {
-    return await work(createRegistry({ db: store.db, now: Date.now, poll_ms: config.cameras.registry_poll_s * 1000 }));
-  } finally {
-    await store.close();
-  }
 }
 
 async function probe(cli: CliContext, argv: ProbeArguments): Promise<void> {

@@ -3,7 +3,6 @@ import type { Argv } from 'yargs';
 import { loadConfig, shownConfig } from '../config/load.js';
 import { configWarnings } from '../config/rules.js';
 import { ConfigSchema, type Config } from '../config/schema.js';
-import { checkStart } from '../config/start_check.js';
 import type { CliContext } from './context.js';
 
 export function configCommand(cli: CliContext): (yargs: Argv) => Argv {
@@ -12,7 +11,6 @@ export function configCommand(cli: CliContext): (yargs: Argv) => Argv {
     yargs
       .command('check', 'check file and environment, list all problems', (check) => check, (argv) => {
         const config = load(argv.config);
-        checkStart(config);
         const warnings = configWarnings(config);
         if (argv.json === true) return cli.json({ ok: true, warnings });
         for (const warning of warnings) cli.io.stderr.write(`sightline: warning: ${warning}\n`);

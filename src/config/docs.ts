@@ -15,7 +15,8 @@ Unknown keys are errors, and all problems are listed at once. \`sightline config
 force, \`sightline config schema\` prints the JSON schema. Relative paths start at the working directory. \`config.sample.json\` at the root of
 the clone has every key that has a default.
 
-Cameras are not in this file but in the registry: \`sightline cameras add\`, \`/api/cameras\`.
+Cameras are not in this file but in the registry: the camera table of the database where one is configured, else the embedded one;
+\`sightline cameras add|import\`, \`/api/cameras\`.
 `;
 
 /** The markdown page. */

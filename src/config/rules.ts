@@ -46,6 +46,8 @@ export function crossProblems(config: Config): string[] {
     problems.push(`capture.backoff_max_ms: expected at least capture.backoff_min_ms (${capture.backoff_min_ms}), received ${capture.backoff_max_ms}`);
   if (!isLoopback(server.host) && server.api_token === undefined)
     problems.push(`server.api_token: expected a token because server.host "${server.host}" is not a loopback address, received none (set SIGHTLINE_API_TOKEN)`);
+  if (config.cameras.load_from_database && (config.database.host !== undefined || config.database.name !== undefined) && config.database.user === undefined)
+    problems.push('database.user: expected a user because a database is configured (DB_HOST or DB_NAME), received none (set DB_USER, or cameras.load_from_database to false)');
   return problems;
 }
 

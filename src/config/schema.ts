@@ -6,6 +6,10 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { bool, int, num, oneOf, optionalInt, optionalText, text } from './fields.js';
 
+/** What a column of the camera table can mean; src/cameras/columns.ts has their usual names. */
+const REGISTRY_COLUMNS = [
+  'camera_id', 'camera_name', 'location', 'outlet_id', 'stream_url_encrypted', 'stream_url', 'priority', 'online', 'enabled', 'staff_id', 'transport', 'analysis_fps', 'last_seen', 'health_status',
+] as const;
 const closed = { additionalProperties: false } as const;
 
 const PhpSystem = Type.Object(
@@ -141,6 +145,7 @@ const Database = Type.Object(
     user: optionalText('MySQL user', { env: ['DB_USER'] }),
     password: optionalText('MySQL password', { env: ['DB_PASSWORD', 'DB_PASS'], secret: true }),
     name: optionalText('MySQL database', { env: ['DB_NAME'] }),
+    tls: bool('encrypt the connection and check the certificate of the database', false),
     encryption_key: optionalText('master key of encrypted stream URLs: 32 bytes, or 44 characters of base64', {
       env: ['FRAUD_ENCRYPTION_KEY'],
       secret: true,
@@ -148,6 +153,23 @@ const Database = Type.Object(
     }),
   },
   { ...closed, description: 'a database of the PHP system; without one the embedded database is used' },
+);
+
+const Columns = Type.Object(
+  Object.fromEntries(REGISTRY_COLUMNS.map((name) => [name, optionalText(`column of ${name.replaceAll('_', ' ')}`)])) as Record<(typeof REGISTRY_COLUMNS)[number], ReturnType<typeof optionalText>>,
+  { ...closed, description: 'columns of the camera table; without it they are found by their usual names' },
+);
+
+const RegistrySection = Type.Object(
+  {
+    table: text('table of the cameras', 'camera_network'),
+    columns: Columns,
+    poll_s: num('seconds between two looks at the table', { default: 5, min: 0.5, max: 3_600 }),
+    write_status: bool('write health and last_seen of the cameras into the table', true),
+    status_interval_s: num('seconds between two writings of last_seen', { default: 30, min: 1, max: 300 }),
+    write_online: bool('write online as well: 0 hides a camera from the contract\'s own query, so also from the next start', false),
+  },
+  { ...closed, description: 'the camera table of the PHP system, read when a database is configured' },
 );
 
 const Logging = Type.Object(
@@ -170,6 +192,7 @@ export const ConfigSchema = Type.Object(
     capture: Capture,
     server: Server,
     database: Database,
+    registry: RegistrySection,
     logging: Logging,
     state_dir: text('folder of embedded databases, outbox and evidence', '.sightline', { env: ['STATE_DIR'] }),
   },

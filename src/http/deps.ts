@@ -1,6 +1,7 @@
 /** What the HTTP server needs of the daemon: small interfaces, declared here by their consumer, implemented by the stages and joined in app.ts. */
 import type { Static } from '@sinclair/typebox';
 import type { CameraChange, CameraRecord, CameraStatus, NewCamera } from '../cameras/types.js';
+import type { RegistryState } from '../cameras/registry.js';
 import type { ProbeResult } from '../capture/types.js';
 import type { FrameAnalysis } from '../analysis/types.js';
 import type { CallbacksSchema, DeadLetterSchema, PipelineSchema, ReplaySchema, CallbackTestSchema } from './schemas.js';
@@ -40,6 +41,9 @@ export interface HttpDeps {
     get(cameraId: number): Promise<CameraRecord | undefined>;
     update(cameraId: number, change: CameraChange): Promise<CameraRecord>;
     remove(cameraId: number): Promise<void>;
+    /** Checks a camera as `add` (without an id) or `update` would, changes nothing, and answers what it would be. Errors: CAMERA_*. */
+    preview(camera: NewCamera | CameraChange, cameraId?: number): Promise<CameraRecord>;
+    registry(): RegistryState;
     probe(url: string, transport: 'tcp' | 'udp' | null): Promise<ProbeResult>;
     /** null before the first frame. Errors: CAMERA_NOT_FOUND. */
     snapshot(cameraId: number, options: { max_width: number; quality: number }): Promise<Buffer | null>;

@@ -77,6 +77,26 @@ export const ProbeSchema = Type.Object(
   { description: 'what the stream is' },
 );
 
+export const DryRunQuery = Type.Object({ dry_run: Type.Optional(Type.Union([Type.Literal('true'), Type.Literal('false')], { description: 'true = check and probe the stream, change nothing' })) }, closed);
+export const DryRunSchema = Type.Object(
+  { dry_run: Type.Literal(true), camera: CameraSchema, probe: Nullable(ProbeSchema, 'what the stream is; null = its URL would not change') },
+  { description: 'what would be; nothing was changed' },
+);
+
+export const RegistrySchema = Type.Object(
+  {
+    source: Type.String({ description: 'embedded or mysql' }),
+    state: Type.String({ description: 'starting, ok, or down: what was read last is in force' }),
+    since: Type.String({ description: 'ISO 8601, UTC' }),
+    last_read_at: Nullable(Type.String(), 'ISO 8601, UTC'),
+    error: Nullable(Type.Object({ code: Type.String(), message: Type.String() }), 'why it is down'),
+    from_cache: Type.Boolean({ description: 'the cameras are those of an earlier run' }),
+    cameras: Count('cameras'),
+    problems: Type.Array(Type.Object({ camera_id: Type.String(), code: Type.String(), message: Type.String() }), { description: 'rows that cannot be used, or not wholly' }),
+  },
+  { description: 'where the cameras come from, and how that goes' },
+);
+
 export const SnapshotQuery = Type.Object(
   {
     width: Type.Optional(Type.Integer({ minimum: 16, maximum: 8192, description: 'largest width in pixels' })),

@@ -10,6 +10,7 @@ export interface MetricSources {
   /** Frames dropped after capture, by camera and reason. */
   drops(): { camera_id: number; reason: string; count: number }[];
   callbacks(): { backlog: number; oldest_age_s: number | null };
+  registry(): { state: string; problems: readonly unknown[] };
   slots(): { free: number; filling: number; ready: number; in_use: number };
   providers(): { model: string; wanted: string; used: string; fallbacks: number }[];
 }
@@ -64,6 +65,8 @@ export function createMetrics(sources: Partial<MetricSources>, build: { version:
 
   addCameraMetrics(sources, pulled, gauge);
   addDeliveryMetrics(sources, gauge);
+  gauge('sightline_registry_up', '1 while the camera registry can be read', [], () => [[{}, sources.registry?.().state === 'ok' ? 1 : 0]]);
+  gauge('sightline_registry_problems', 'rows of the camera registry that cannot be used', [], () => [[{}, sources.registry?.().problems.length ?? 0]]);
   gauge('sightline_slots', 'batch slots by state', ['state'], () => Object.entries(sources.slots?.() ?? {}).filter(([state]) => SLOT_STATES.has(state)).map(([state, n]) => [{ state }, n]));
   gauge('sightline_provider', '1 for the execution provider in use', ['model', 'wanted', 'used'], () => (sources.providers?.() ?? []).map(({ model, wanted, used }) => [{ model, wanted, used }, 1]));
   pulled('sightline_provider_fallbacks_total', 'times a wanted execution provider was given up', ['model'], () => (sources.providers?.() ?? []).map(({ model, fallbacks }) => [{ model }, fallbacks]));

@@ -25,6 +25,15 @@ export interface CamerasTable {
   updated_at: string;
 }
 
+/** What the camera table of another system has no column for; null = not set here. */
+export interface CameraOverlaysTable {
+  camera_id: number;
+  transport: Generated<'tcp' | 'udp' | null>;
+  staff_id: Generated<number | null>;
+  analysis_fps: Generated<number | null>;
+  enabled: Generated<0 | 1 | null>;
+}
+
 /** Callbacks that the receiver has not taken yet. A row is deleted in the transaction that records its delivery. */
 export interface OutboxTable {
   /** Rises with each row, never used twice. */
@@ -76,6 +85,7 @@ export interface MigrationsTable {
 
 export interface StoreTables {
   cameras: CamerasTable;
+  camera_overlays: CameraOverlaysTable;
   outbox: OutboxTable;
   dead_letters: DeadLettersTable;
   schema_migrations: MigrationsTable;

@@ -4,7 +4,6 @@ import t from 'tap';
 import { loadConfig, envFields, secretsOf, shownConfig } from '../../src/config/load.js';
 import { configWarnings, encryptionKey, isLoopback } from '../../src/config/rules.js';
 import { ConfigSchema, providersOf, type Config } from '../../src/config/schema.js';
-import { checkStart } from '../../src/config/start_check.js';
 
 type Env = Record<string, string>;
 const load = (env: Env = {}, file?: string): Config => loadConfig({ env, file, cwd: '/srv' });
@@ -60,7 +59,7 @@ t.test('every variable of the contract is honoured and wins over the file', asyn
   }, file);
   t.same(config.php_system.callback_url, 'https://env/cb');
   t.same(config.php_system.auth_token, 'tok');
-  t.same(config.database, { host: 'db', port: 3307, user: 'u', password: 'secret', name: 'fraud', encryption_key: '0123456789abcdef0123456789abcdef' });
+  t.same(config.database, { host: 'db', port: 3307, user: 'u', password: 'secret', name: 'fraud', tls: false, encryption_key: '0123456789abcdef0123456789abcdef' });
   t.same([config.cameras.max_concurrent, config.processing.fps, config.processing.batch_size, config.processing.gpu_memory_fraction], [7, 2.5, 8, 0.5]);
   t.same(config.models, { dir: '/srv/weights', emotion: 'e.onnx', pose: 'p.onnx', object: 'o.onnx', gaze: 'g.onnx', action: 'a.onnx', anomaly: 'n.onnx' });
   t.same([config.server.host, config.server.port, config.state_dir], ['127.0.0.1', 0, '/srv/state']);
@@ -154,11 +153,11 @@ t.test('the encryption key is 32 raw bytes or base64 of them, never hex', async 
   for (const bad of ['', 'x', 'a'.repeat(31), 'a'.repeat(33), 'a'.repeat(64), 'ä'.repeat(32), Buffer.alloc(31).toString('base64'), `${'-'.repeat(43)}=`]) t.equal(encryptionKey(bad), undefined, bad);
 });
 
-t.test('a MySQL registry is refused at start, not left out', async (t) => {
-  t.throws(() => checkStart(load({ DB_HOST: 'db' })), { code: 'REGISTRY_UNSUPPORTED' });
-  t.throws(() => checkStart(load({ DB_NAME: 'fraud_detection' })), { code: 'REGISTRY_UNSUPPORTED' });
-  t.doesNotThrow(() => checkStart(load()));
-  t.doesNotThrow(() => checkStart(load({ DB_HOST: 'db' }, fileWith({ cameras: { load_from_database: false } }))));
+t.test('a database needs a user, unless the cameras do not come from it', async (t) => {
+  t.throws(() => load({ DB_HOST: 'db' }), { code: 'CONFIG_INVALID', message: /database\.user: expected a user/ });
+  t.throws(() => load({ DB_NAME: 'fraud_detection' }), { code: 'CONFIG_INVALID' });
+  t.match(load({ DB_HOST: 'db', DB_USER: 'u' }), { database: { host: 'db' }, registry: { table: 'camera_network', write_online: false } });
+  t.doesNotThrow(() => load({ DB_HOST: 'db' }, fileWith({ cameras: { load_from_database: false } })));
 });
 
 t.test('warnings', async (t) => {

@@ -82,6 +82,12 @@ async function world(t: Test, settings: Partial<HttpSettings> = {}): Promise<Wor
         note('remove', id);
         if (id !== 1) throw missing(id);
       },
+      preview: async (camera, id) => {
+        note('preview', camera, id);
+        if (id !== undefined && id !== 1) throw missing(id);
+        return { ...RECORD, ...camera };
+      },
+      registry: () => ({ source: 'mysql', state: 'down', since: RECORD.created_at, last_read_at: null, error: { code: 'REGISTRY_UNAVAILABLE', message: 'nothing listens there' }, from_cache: true, cameras: 1, problems: [{ camera_id: 'x', code: 'CAMERA_INVALID', message: 'camera_id: expected an integer' }] }),
       probe: async (url, transport) => {
         note('probe', url, transport);
         return PROBE;

@@ -5,7 +5,7 @@ import type { CameraChange, CameraRecord } from '../../cameras/types.js';
 import { SightlineError } from '../../errors.js';
 import type { HttpDeps } from '../deps.js';
 import {
-  AnalysisSchema, CameraChangeSchema, CameraIdParams, CameraSchema, CameraStatusSchema, CameraStatusesSchema, ErrorSchema, NewCameraSchema, ProbeRequestSchema, ProbeSchema, SnapshotQuery,
+  AnalysisSchema, CameraChangeSchema, CameraIdParams, CameraSchema, CameraStatusSchema, CameraStatusesSchema, DryRunQuery, DryRunSchema, ErrorSchema, NewCameraSchema, ProbeRequestSchema, ProbeSchema, RegistrySchema, SnapshotQuery,
 } from '../schemas.js';
 import type { Server } from '../server.js';
 
@@ -22,13 +22,22 @@ export function cameraRoutes(app: Server, { cameras, analysis }: HttpDeps): void
     return camera;
   };
 
+  const tried = async (camera: CameraRecord, changes_stream: boolean) => ({ dry_run: true as const, camera: shown(camera), probe: changes_stream ? await cameras.probe(camera.url, camera.transport) : null });
+
+  app.get('/api/registry', { schema: { summary: 'Where the cameras come from, and how that goes', tags, response: { 200: RegistrySchema, ...errors } } }, async () => cameras.registry());
   app.get('/api/cameras', { schema: { summary: 'All cameras and what they are doing', tags, response: { 200: CameraStatusesSchema, ...errors } } }, async () => ({
     cameras: cameras.statuses(),
   }));
   app.post(
     '/api/cameras',
-    { schema: { summary: 'Register a camera; it starts at once', tags, body: NewCameraSchema, response: { 201: CameraSchema, ...errors, 409: ErrorSchema } } },
+    {
+      schema: {
+        summary: 'Register a camera; it starts at once (dry_run=true: only check and probe it)', tags, body: NewCameraSchema, querystring: DryRunQuery,
+        response: { 200: DryRunSchema, 201: CameraSchema, ...errors, 409: ErrorSchema, 503: ErrorSchema },
+      },
+    },
     async (request, reply) => {
+      if (request.query.dry_run === 'true') return reply.code(200).send(await tried(await cameras.preview(request.body), true));
       const camera = await cameras.add(request.body);
       return reply.code(201).header('location', `/api/cameras/${camera.camera_id}`).send(shown(camera));
     },
@@ -48,8 +57,17 @@ export function cameraRoutes(app: Server, { cameras, analysis }: HttpDeps): void
   );
   app.patch(
     '/api/cameras/:id',
-    { schema: { summary: 'Change a camera; only this one starts anew, and only when it has to', tags, params: CameraIdParams, body: CameraChangeSchema, response: { 200: CameraSchema, ...missing } } },
-    async (request) => shown(await cameras.update(request.params.id, request.body as CameraChange)),
+    {
+      schema: {
+        summary: 'Change a camera; only this one starts anew, and only when it has to (dry_run=true: only check and probe it)', tags, params: CameraIdParams, body: CameraChangeSchema, querystring: DryRunQuery,
+        response: { 200: Type.Union([DryRunSchema, CameraSchema]), ...missing, 409: ErrorSchema, 503: ErrorSchema },
+      },
+    },
+    async (request) => {
+      const change = request.body as CameraChange;
+      if (request.query.dry_run !== 'true') return shown(await cameras.update(request.params.id, change));
+      return tried(await cameras.preview(change, request.params.id), change.url !== undefined || change.transport !== undefined);
+    },
   );
   app.delete(
     '/api/cameras/:id',

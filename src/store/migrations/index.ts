@@ -1,6 +1,7 @@
 import type { Migration } from '../migrate.js';
 import { cameras } from './001_cameras.js';
 import { outbox } from './002_outbox.js';
+import { cameraOverlays } from './003_camera_overlays.js';
 
 /** Every migration, in order. Add at the end; never change one that has been released. */
-export const MIGRATIONS: readonly Migration[] = [cameras, outbox];
+export const MIGRATIONS: readonly Migration[] = [cameras, outbox, cameraOverlays];

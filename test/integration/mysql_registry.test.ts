@@ -1,0 +1,157 @@
+/** The camera registry in a real MariaDB: shapes of tables, edits, outages, and what is written back. */
+import { mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { openDatabase } from '../../src/cameras/database.js';
+import { openEnvelope, phpJson, sealEnvelope } from '../../src/cameras/envelope.js';
+import { knownRowsFile } from '../../src/cameras/known_rows.js';
+import { createMysqlRegistry, type MysqlRegistry } from '../../src/cameras/mysql_registry.js';
+import { createOverlays } from '../../src/cameras/overlays.js';
+import { loadConfig } from '../../src/config/load.js';
+import type { Config } from '../../src/config/schema.js';
+import { openStore } from '../../src/store/store.js';
+import { createVault, stateKey } from '../../src/store/vault.js';
+import { mariadbMissing, startMariadb, type Mariadb } from '../fixtures/mariadb.js';
+
+t.setTimeout(120_000);
+const KEY = 'Sightline-test-master-key-32byte';
+const SECRET = 'geheim-9271';
+const quiet = { info: () => undefined };
+
+interface Opened {
+  registry: MysqlRegistry;
+  logs: string[];
+  state_dir: string;
+  close(): Promise<void>;
+}
+
+async function open(db: Mariadb, change: { registry?: Partial<Config['registry']>; state_dir?: string; key?: boolean } = {}): Promise<Opened> {
+  const state_dir = change.state_dir ?? mkdtempSync(join(tmpdir(), 'sightline-registry-'));
+  const config = loadConfig({ env: { ...db.env, STATE_DIR: state_dir }, cwd: '/' });
+  const store = await openStore({ file: join(state_dir, 'sightline.db'), log: quiet });
+  const database = openDatabase(config.database, 1_500);
+  const logs: string[] = [];
+  const log = (fields: Record<string, unknown>, message: string): void => void logs.push(`${message} ${JSON.stringify(fields)}`);
+  const registry = createMysqlRegistry({
+    database, settings: { ...config.registry, poll_s: 0.2, ...change.registry }, key: change.key === false ? undefined : Buffer.from(KEY), known: knownRowsFile(state_dir, createVault(stateKey(state_dir))),
+    overlays: createOverlays(store.db), log: { info: log, warn: log }, now: Date.now, random: () => 0.5,
+  });
+  return {
+    registry, logs, state_dir,
+    async close() {
+      await database.close();
+      await store.close();
+    },
+  };
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  for (const end = Date.now() + 30_000; !condition(); ) {
+    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const CONTRACT_TABLE = `CREATE TABLE camera_network (camera_id INT PRIMARY KEY, camera_name VARCHAR(100), location VARCHAR(200), outlet_id INT, stream_url_encrypted TEXT, priority INT DEFAULT 5,
+  online TINYINT(1) DEFAULT 1, health_status VARCHAR(255), last_seen DATETIME, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP)`;
+
+t.test('with a database', { skip: mariadbMissing() }, async (t) => {
+  const db = await startMariadb();
+  t.teardown(() => db.close());
+  const sealed = (path: string, aad: unknown): string => sealEnvelope(`rtsp://u:${SECRET}@10.0.0.7/${path}`, Buffer.from(KEY), phpJson(aad), 0);
+
+  await t.test('the contract’s table: read, edited, followed, written back', async (t) => {
+    await db.query(CONTRACT_TABLE);
+    for (const [id, text, priority, online] of [[5, sealed('5', { outlet_id: '3' }), 8, 1], [6, 'rtsp://10.0.0.8/6', 2, 1], [7, sealed('7', { camera_id: 7 }), 9, 0]]) {
+      await db.query('INSERT INTO camera_network (camera_id, camera_name, location, outlet_id, stream_url_encrypted, priority, online) VALUES (?, ?, ?, 3, ?, ?, ?)', [id, `Cam ${id}`, 'Hall', text, priority, online]);
+    }
+    const opened = await open(db);
+    const { registry, logs, state_dir } = opened;
+    t.match(await registry.list(), [{ camera_id: 5, url: `rtsp://u:${SECRET}@10.0.0.7/5`, priority: 8, location: 'Hall', outlet_id: 3 }, { camera_id: 6, url: 'rtsp://10.0.0.8/6' }], 'those that are online, decrypted');
+    t.match(registry.state(), { source: 'mysql', state: 'ok', cameras: 2, problems: [], error: null });
+
+    let changes = 0;
+    const unwatch = registry.watch(() => { changes += 1; });
+    await db.query('UPDATE camera_network SET online = 1 WHERE camera_id = 7');
+    await until('the change is seen', () => changes === 1);
+    t.equal((await registry.list()).length, 3);
+
+    const added = await registry.add({ camera_id: 9, camera_name: 'New', url: `rtsp://u:${SECRET}@10.0.0.9/n`, priority: 7, staff_id: 42, transport: 'udp', analysis_fps: 2 });
+    t.match(added, { camera_id: 9, url: `rtsp://u:${SECRET}@10.0.0.9/n`, priority: 7, staff_id: 42, transport: 'udp', analysis_fps: 2 });
+    const [row] = await db.query<{ stream_url_encrypted: string; online: number }>('SELECT * FROM camera_network WHERE camera_id = 9');
+    t.equal(row?.online, 1);
+    t.equal(openEnvelope(row?.stream_url_encrypted ?? '', Buffer.from(KEY), ['{"camera_id":9}']), `rtsp://u:${SECRET}@10.0.0.9/n`, 'as the PHP page opens it');
+    await t.rejects(registry.add({ camera_id: 9, camera_name: 'x', url: 'rtsp://h/' }), { code: 'CAMERA_EXISTS' });
+    t.match(await registry.update(9, { camera_name: 'Newer', enabled: false, staff_id: null }), { camera_name: 'Newer', enabled: false, staff_id: null, url: `rtsp://u:${SECRET}@10.0.0.9/n` });
+    await t.rejects(registry.update(10, { camera_name: 'x' }), { code: 'CAMERA_NOT_FOUND' });
+    await t.rejects(registry.update(9, { priority: 11 }), { code: 'CAMERA_INVALID' });
+    await registry.remove(9);
+    await t.rejects(registry.remove(9), { code: 'CAMERA_NOT_FOUND' });
+
+    await registry.writeHealth([{ camera_id: 5, state: 'streaming', reason: '', fresh: true }, { camera_id: 6, state: 'backing_off', reason: 'CAPTURE_REFUSED', fresh: false }]);
+    t.match(await db.query('SELECT camera_id, online, health_status, last_seen IS NULL AS never FROM camera_network ORDER BY camera_id'), [
+      { camera_id: 5, online: 1, health_status: 'healthy', never: 0 }, { camera_id: 6, online: 1, health_status: 'unreachable (CAPTURE_REFUSED)', never: 1 }, { camera_id: 7, health_status: null },
+    ], 'online stays as it was');
+    t.same(await registry.encryptPlain(false), [{ camera_id: 6, from: 'stream_url_encrypted' }]);
+    await registry.encryptPlain(true);
+    t.same(await registry.encryptPlain(false), []);
+    t.match((await db.query<{ stream_url_encrypted: string }>('SELECT stream_url_encrypted FROM camera_network WHERE camera_id = 6'))[0]?.stream_url_encrypted, /^\{"encrypted_data"/);
+    unwatch();
+    await opened.close();
+    t.notMatch(logs.join('\n'), SECRET);
+    for (const file of readdirSync(state_dir)) t.notMatch(readFileSync(join(state_dir, file), 'latin1'), SECRET, `${file} holds no credentials`);
+  });
+
+  await t.test('write_online, words of an ENUM, and a table of the older schema', async (t) => {
+    await db.query(`CREATE TABLE older (camera_id INT AUTO_INCREMENT PRIMARY KEY, camera_name VARCHAR(100), camera_location VARCHAR(200), outlet_id INT NOT NULL, stream_url VARCHAR(500), priority ENUM('low','medium','high','critical') DEFAULT 'medium',
+      cv_enabled BOOL DEFAULT 1, analysis_fps INT DEFAULT 5, online BOOL DEFAULT 1, last_frame_at DATETIME, health_check_status ENUM('healthy','degraded','offline','error') DEFAULT 'offline')`);
+    await db.query(`INSERT INTO older (camera_name, camera_location, outlet_id, stream_url, priority, cv_enabled) VALUES ('A', 'Shop', 1, 'rtsp://h/a', 'critical', 0)`);
+    const older = await open(db, { registry: { table: 'older', write_online: true }, key: false });
+    const { registry } = older;
+    t.match(await registry.list(), [{ camera_id: 1, location: 'Shop', priority: 10, enabled: false, analysis_fps: 5 }]);
+    await registry.writeHealth([{ camera_id: 1, state: 'failed', reason: 'CAPTURE_AUTH', fresh: false }]);
+    t.match(await db.query('SELECT online, health_check_status AS health FROM older'), [{ online: 0, health: 'error' }]);
+    t.match(await registry.add({ camera_id: 2, camera_name: 'B', url: 'rtsp://h/b', priority: 8, outlet_id: 4 }), { priority: 8, outlet_id: 4 });
+    await t.rejects(registry.add({ camera_id: 3, camera_name: 'C', url: 'rtsp://h/c' }), { code: 'CAMERA_INVALID', message: /refuses it \(ER_/ }, 'outlet_id is needed there');
+    await t.rejects(registry.encryptPlain(true), { code: 'REGISTRY_SHAPE' });
+    await older.close();
+    const missing = await open(db, { registry: { table: 'nowhere' } });
+    t.same(await missing.registry.list(), []);
+    t.match(missing.registry.state(), { state: 'down', error: { code: 'REGISTRY_SHAPE', message: /found no "nowhere"/ } });
+    await missing.close();
+  });
+
+  await t.test('away, frozen, and back: the cameras stay', async (t) => {
+    const first = await open(db);
+    const { registry } = first;
+    t.equal((await registry.list()).length, 3);
+    let changes = 0;
+    const unwatch = registry.watch(() => { changes += 1; });
+    await db.signal('SIGSTOP');
+    await until('it is noticed that it hangs', () => registry.state().state === 'down');
+    t.match(registry.state(), { error: { code: 'REGISTRY_UNAVAILABLE', message: /no answer within 1500 ms/ }, cameras: 3 });
+    await db.signal('SIGCONT');
+    await until('it answers', () => registry.state().state === 'ok');
+    await db.signal('SIGKILL');
+    await until('it is gone', () => registry.state().state === 'down');
+    t.equal((await registry.list()).length, 3);
+    await t.rejects(registry.add({ camera_id: 30, camera_name: 'x', url: 'rtsp://h/' }), { code: 'REGISTRY_UNAVAILABLE' });
+
+    const second = await open(db, { state_dir: first.state_dir });
+    t.equal((await second.registry.list()).length, 3, 'known from the last run');
+    t.match(second.registry.state(), { state: 'down', from_cache: true });
+    await second.close();
+    const stranger = await open(db);
+    t.same(await stranger.registry.list(), [], 'nothing is known without a last run');
+    await stranger.close();
+
+    await db.start();
+    await until('it is back', () => registry.state().state === 'ok');
+    t.equal(changes, 0, 'nothing had changed');
+    unwatch();
+    await first.close();
+    t.ok(first.logs.length < 12, 'an outage is said, not repeated at each look');
+    t.notMatch(first.logs.join('\n'), new RegExp(`${SECRET}|${db.password}`));
+  });
+});
