@@ -34,6 +34,8 @@ import { lockState } from './store/lock.js';
 import { openStore, type Store } from './store/store.js';
 import type { AnalyserOptions } from './analysis/types.js';
 import { gpuPresent } from './gpu.js';
+import type { Part } from './progress.js';
+import { partsOf } from './stage_parts.js';
 
 export interface AppOptions {
   config: Config;
@@ -56,6 +58,8 @@ export interface App {
   /** What it runs with. */
   config: Config;
   summary(): Summary;
+  /** What has to advance, for the watchdog. */
+  parts(): Part[];
   /** Stops everything, bounded in time. Idempotent. */
   close(): Promise<void>;
 }
@@ -165,6 +169,7 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
     url,
     config,
     summary: () => summaryOf(stages),
+    parts: () => partsOf(stages),
     close: () => {
       stages.stopping = true;
       // Batches under way finish while the cameras are being closed.

@@ -8,6 +8,7 @@ import type { Config } from './config/schema.js';
 import { SightlineError } from './errors.js';
 import { createLog, type Log } from './observability/log.js';
 import { createSecrets, type Secrets } from './observability/redact.js';
+import { createSupervisor, type Supervisor } from './service/supervisor.js';
 import { listenToSignals, STOP_MS } from './signals.js';
 import { readVersion } from './version.js';
 
@@ -39,15 +40,18 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const closers = new Closers(log);
   let cut: NodeJS.Timeout | undefined;
   const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+  const supervisor = createSupervisor({ root, env: options.env, pid: process.pid, log });
   try {
     void signals.received.then((name) => {
       log.info({ signal: name }, 'stopping');
+      supervisor.stopping();
       cut = cutOff(log);
     });
     const app = await openWith({ options, config, root, log, secrets, closers, stop: signals.stop });
     log.info(`listening on ${app.url}`);
-    const stopSummary = summarise(app, log);
-    closers.push('summary', 100, stopSummary);
+    supervisor.ready(`listening on ${app.url}`);
+    closers.push('summary', 100, summarise(app, log, supervisor));
+    closers.push('watchdog', 100, supervisor.watch(() => app.parts()));
     await signals.received;
     await closers.closeAll();
     return 0;
@@ -94,12 +98,14 @@ async function openWith({ options, config, root, log, secrets, closers, stop: st
   return app;
 }
 
-/** One calm line every few seconds. */
-function summarise(app: App, log: Log): () => void {
+/** One calm line every few seconds, in the log and in `systemctl status`. */
+function summarise(app: App, log: Log, supervisor: Supervisor): () => void {
   const timer = setInterval(() => {
     const { cameras, streaming, frames_per_s, latency_p99_ms, backlog, delivered } = app.summary();
     const latency = latency_p99_ms === null ? '' : `, p99 ${Math.round(latency_p99_ms)} ms`;
-    log.info(`${streaming}/${cameras} cameras, ${frames_per_s.toFixed(1)} frames/s${latency}, ${delivered} callbacks delivered, ${backlog} waiting`);
+    const line = `${streaming}/${cameras} cameras, ${frames_per_s.toFixed(1)} frames/s${latency}, ${delivered} callbacks delivered, ${backlog} waiting`;
+    log.info(line);
+    supervisor.status(line);
   }, app.config.logging.summary_interval_s * 1000);
   return () => { clearInterval(timer); };
 }

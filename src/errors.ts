@@ -50,6 +50,7 @@ export const ERRORS = {
   DEMO_SERVER: { status: 500, about: 'the RTSP server of the demo cameras did not start, ended, or refused a command' },
   MODEL_UNAVAILABLE: { status: 503, about: 'no model could be opened' },
   STATE_KEY: { status: 500, about: 'the key file of the state folder is damaged, or others may read it' },
+  SERVICE_INSTALL: { status: 400, about: 'the systemd service cannot be installed or removed here; the message says why' },
   STATE_IN_USE: { status: 409, about: 'another daemon uses this state folder' },
 } as const satisfies Record<string, { status: number; about: string }>;
 

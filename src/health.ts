@@ -1,5 +1,6 @@
 /** Whether the daemon lives and whether it does its job: pure functions of what the stages say. */
 import type { CameraStatus } from './cameras/types.js';
+import type { ProgressReport } from './progress.js';
 
 export interface Health {
   ok: boolean;
@@ -38,19 +39,10 @@ export function readiness(input: ReadyInput): Health {
   return { ok: reasons.length === 0, reasons };
 }
 
-export interface LiveInput {
-  now_ms: number;
-  /** When results last advanced. */
-  progress_at_ms: number;
-  /** Frames that wait for inference now. */
-  waiting_frames: number;
-}
-
-/** Frames that wait for so long without any result mean that inference hangs. */
+/** Work that waits for so long without any advance hangs. */
 export const STUCK_MS = 30_000;
 
 /** Alive: work advances, or there is none. */
-export function liveness(input: LiveInput): Health {
-  const stuck = input.waiting_frames > 0 && input.now_ms - input.progress_at_ms > STUCK_MS;
-  return { ok: !stuck, reasons: stuck ? ['inference_stuck'] : [] };
+export function liveness(report: Pick<ProgressReport, 'stuck'>): Health {
+  return { ok: report.stuck.length === 0, reasons: report.stuck };
 }

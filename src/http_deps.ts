@@ -7,20 +7,19 @@ import { providersOf } from './config/schema.js';
 import { SightlineError } from './errors.js';
 import type { HttpDeps } from './http/deps.js';
 import { liveness, readiness } from './health.js';
+import { Progress } from './progress.js';
+import { partsOf } from './stage_parts.js';
 
 export function httpDeps(stages: Stages): HttpDeps {
   const { options, addon, cameras, registry, metrics, frames } = stages;
   const { config } = options;
-  const progress = { results: -1, at_ms: Date.now() };
+  const progress = new Progress();
   return {
     settings: config.server,
     version: options.version,
     log: options.log,
     health: {
-      live() {
-        if (stages.report.frames !== progress.results) Object.assign(progress, { results: stages.report.frames, at_ms: Date.now() });
-        return liveness({ now_ms: Date.now(), progress_at_ms: progress.at_ms, waiting_frames: addon.poolStats().waiting_rows });
-      },
+      live: () => liveness(progress.look(partsOf(stages), performance.now())),
       ready: () =>
         readiness({
           cameras: cameras.statuses(),

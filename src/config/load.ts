@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { SightlineError } from '../errors.js';
+import { withCredentials } from './credentials.js';
 import { problemsOf } from './problems.js';
 import { crossProblems } from './rules.js';
 import { ConfigSchema, type Config } from './schema.js';
@@ -28,7 +29,7 @@ interface EnvField {
 /** A complete, checked, frozen configuration. Throws CONFIG_INVALID with every problem on a line of its own. */
 export function loadConfig({ file, env, cwd }: LoadOptions): Config {
   const tree = file === undefined ? {} : readTree(resolve(cwd, file), file);
-  const { problems, sources } = applyEnv(tree, env);
+  const { problems, sources } = applyEnv(tree, withCredentials(env));
   const value = withDefaults(ConfigSchema, tree);
   problems.push(...problemsOf(ConfigSchema, value, sources));
   if (problems.length === 0) problems.push(...crossProblems(value as Config));

@@ -38,9 +38,11 @@ export class PipelineReport {
   readonly #results = new RateMeter();
   #frames = 0;
   #lost = 0;
+  #answers = 0;
 
   /** Counts an answer of a worker. */
   answer(answer: FramesAnswer | SequencesAnswer | StillsAnswer): void {
+    this.#answers++;
     for (const [stage, us] of Object.entries(answer.stage_us)) this.stage(stage, us);
     for (const [network, sizes] of Object.entries(answer.batches)) {
       const counter = this.#batches.get(network) ?? { count: 0, items: 0 };
@@ -71,11 +73,17 @@ export class PipelineReport {
 
   /** Frames whose batch was lost with its worker. */
   lost(frames: number): void {
+    this.#answers++;
     this.#lost += frames;
   }
 
   get frames(): number {
     return this.#frames;
+  }
+
+  /** Batches that came back from a worker, with results or as lost: what shows that inference advances. */
+  get answers(): number {
+    return this.#answers;
   }
 
   /** Failed runs by network, with the newest reason. */

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { FIRST_FRAME_GRACE_MS, liveness, readiness, STUCK_MS, type ReadyInput } from '../../src/health.js';
+import { Progress } from '../../src/progress.js';
 
 const camera = (camera_id: number, state: ReadyInput['cameras'][number]['state'], frame_age_ms: number | null = 10) => ({ camera_id, state, reason: '', frame_age_ms });
 const base: ReadyInput = { cameras: [camera(1, 'streaming')], networks_missing: [], results: 5, up_ms: 60_000, stopping: false };
@@ -22,8 +23,23 @@ t.test('unready without any camera, model or result, and while stopping', async 
   t.same(readiness({ ...base, stopping: true }).reasons, ['stopping']);
 });
 
+const part = (name: string, done: number, waiting: boolean) => ({ name, done, waiting, limit_ms: STUCK_MS });
+
 t.test('alive while work advances or there is none', async (t) => {
-  t.ok(liveness({ now_ms: STUCK_MS * 2, progress_at_ms: 0, waiting_frames: 0 }).ok, 'idle');
-  t.ok(liveness({ now_ms: STUCK_MS, progress_at_ms: 0, waiting_frames: 3 }).ok);
-  t.same(liveness({ now_ms: STUCK_MS + 1, progress_at_ms: 0, waiting_frames: 3 }), { ok: false, reasons: ['inference_stuck'] });
+  const progress = new Progress();
+  const look = (done: number, waiting: boolean, now_ms: number) => liveness(progress.look([part('inference', done, waiting)], now_ms));
+  t.ok(look(0, false, 0).ok, 'idle');
+  t.ok(look(0, false, 2 * STUCK_MS).ok, 'idle for long');
+  t.ok(look(0, true, 3 * STUCK_MS).ok, 'the clock starts with the work');
+  t.same(look(0, true, 3 * STUCK_MS + 1), { ok: false, reasons: ['inference_stuck'] });
+  t.ok(look(1, true, 4 * STUCK_MS).ok, 'it advances again');
+});
+
+t.test('progress: moved means that some part advanced, or that nobody waits', async (t) => {
+  const progress = new Progress();
+  const look = (inference: number, capture: number, waiting: boolean) => progress.look([part('inference', inference, waiting), part('capture', capture, waiting)], 0).moved;
+  t.ok(look(0, 0, true), 'the first look');
+  t.notOk(look(0, 0, true), 'nothing has moved');
+  t.ok(look(0, 1, true));
+  t.ok(look(0, 1, false), 'idle');
 });
