@@ -1,0 +1,46 @@
+// The parts of a gaze fit that its files share. Private to native/geometry.
+#pragma once
+#include <array>
+#include <vector>
+
+#include "gaze.hpp"
+#include "kernels.hpp"
+
+namespace sightline::geometry {
+
+/// Columns of the rows that take part, grouped by target, in recording order within a target.
+struct GazeColumns {
+  int targets = 0;
+  std::vector<std::size_t> begin;        ///< targets + 1
+  std::vector<std::uint32_t> row;        ///< where a row was recorded
+  std::array<std::vector<double>, 3> gaze, set;
+  std::array<std::vector<double>, 16> wtransg;  ///< empty without SfM
+  std::array<std::vector<double>, 3> c;  ///< see ScreenLine; c[2] is empty without SfM
+  std::size_t size() const { return row.size(); }
+};
+
+/// Rotations that the reference fixes: gaze frame and world frame to screen frame, as diagonals.
+inline constexpr std::array<double, 3> SRotG = {-1, -1, 1};
+inline constexpr std::array<double, 3> SRotW = {-1, 1, -1};
+
+/// Groups the table; problems no_rows and index. Counts go into `fit`.
+GazeColumns group_rows(GazeTable table, bool sfm, GazeFit& fit);
+/// Fills c.
+void fill_lines(const Kernels& k, bool sfm, GazeColumns& columns);
+/// The rows that the outlier test keeps; problems target_empty and not_finite.
+GazeColumns keep_inliers(const Kernels& k, const GazeColumns& all, bool sfm, GazeFit& fit);
+
+/// Least squares with one gain for both axes (and with SfM the third), closed form; `w` may be null.
+ScreenLine fit_line(const Kernels& k, const GazeColumns& rows, const double* w);
+/// Least squares with a gain for each axis.
+ScreenLine fit_line_by_axis(const Kernels& k, const GazeColumns& rows, const double* w);
+/// How the points of target `t` of `rows` lie under `line`.
+TargetError target_error(const GazeColumns& rows, int t, const ScreenLine& line, const double* set_value);
+/// Each target under a fit on the kept rows of the others.
+std::vector<TargetError> held_out_errors(const Kernels& k, const GazeColumns& all, const GazeColumns& kept, const GazeFit& fit);
+RobustFit fit_robust(const Kernels& k, const GazeColumns& all, const GazeColumns& kept, const GazeFit& fit);
+
+/// numpy.median of finite values: the mean of the two middle ones where there are two. Reorders `values`; 0 when empty.
+double median(std::vector<double>& values);
+
+}  // namespace sightline::geometry

@@ -1,0 +1,96 @@
+// The second opinion: iteratively reweighted least squares with Tukey's biweight over all usable rows, not only those that the
+// reference's one-deviation test keeps (which throws away half of good data), and a gain for each axis, since a gaze model may be too
+// short in one of them. Starts at the reference's own choice of rows.
+#include <algorithm>
+#include <cmath>
+
+#include "gaze_parts.hpp"
+
+namespace sightline::geometry {
+namespace {
+
+using std::size_t;
+
+constexpr int iterations_max = 40;
+constexpr double settled_mm = 1e-7;
+constexpr double tukey = 4.685;            ///< 95 % efficiency on normal residuals
+constexpr double rayleigh_median = 1.1774; ///< median length of a two-dimensional residual of unit deviation
+constexpr double sigma_floor_mm = 1e-6;
+
+/// The usable rows of all targets but `left_out` (-1: of all), and the line to start with.
+GazeColumns usable_rows(const GazeColumns& all, int left_out) {
+  GazeColumns rows;
+  rows.targets = all.targets;
+  for (int target = 0; target < all.targets; ++target) {
+    const auto t = static_cast<size_t>(target);
+    rows.begin.push_back(rows.size());
+    for (size_t i = all.begin[t]; i < all.begin[t + 1] && target != left_out; ++i) {
+      const double x = all.c[0][i], y = all.c[1][i];
+      if (!std::isfinite(x) || !std::isfinite(y) || !std::isfinite(all.set[0][i]) || !std::isfinite(all.set[1][i])) continue;
+      rows.row.push_back(all.row[i]);
+      rows.c[0].push_back(x);
+      rows.c[1].push_back(y);
+      rows.set[0].push_back(all.set[0][i]);
+      rows.set[1].push_back(all.set[1][i]);
+    }
+  }
+  rows.begin.push_back(rows.size());
+  return rows;
+}
+
+/// Weights of the rows under `line`; the spread goes into `fit`.
+void weigh(const GazeColumns& rows, RobustFit& fit, std::vector<double>& weight) {
+  const ScreenLine& line = fit.line;
+  std::vector<double> length(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    length[i] = std::hypot(rows.set[0][i] - (line.gain_x * rows.c[0][i] + line.x_mm), rows.set[1][i] - (line.gain_y * rows.c[1][i] + line.y_mm));
+  }
+  std::vector<double> sorted = length;
+  fit.sigma_mm = median(sorted) / rayleigh_median;
+  const double limit = tukey * std::max(fit.sigma_mm, sigma_floor_mm);
+  fit.rejected = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const double part = length[i] / limit;
+    weight[i] = part < 1 ? (1 - part * part) * (1 - part * part) : 0;
+    fit.rejected += part < 1 ? 0 : 1;
+  }
+}
+
+double moved_mm(const ScreenLine& a, const ScreenLine& b) {
+  return std::max({std::abs(a.gain_x - b.gain_x), std::abs(a.gain_y - b.gain_y), std::abs(a.x_mm - b.x_mm), std::abs(a.y_mm - b.y_mm)});
+}
+
+RobustFit reweighted(const Kernels& k, const GazeColumns& rows, const ScreenLine& start) {
+  RobustFit fit;
+  fit.rows = rows.size();
+  fit.line = start;
+  if (!start.determined || rows.size() == 0) return fit;
+  std::vector<double> weight(rows.size(), 1);
+  for (fit.iterations = 1; fit.iterations <= iterations_max; ++fit.iterations) {
+    weigh(rows, fit, weight);
+    const ScreenLine next = fit_line_by_axis(k, rows, weight.data());
+    if (!next.determined) return fit;  // too few rows agree for an axis of its own: the last line stands
+    const double step = moved_mm(next, fit.line);
+    fit.line = next;
+    if (step < settled_mm) break;
+  }
+  fit.iterations = std::min(fit.iterations, iterations_max);
+  return fit;
+}
+
+}  // namespace
+
+RobustFit fit_robust(const Kernels& k, const GazeColumns& all, const GazeColumns& kept, const GazeFit& fit) {
+  std::vector<double> weight(kept.size(), 1);
+  RobustFit robust = reweighted(k, usable_rows(all, -1), fit_line_by_axis(k, kept, nullptr));
+  for (int target = 0; target < all.targets; ++target) {
+    const auto t = static_cast<size_t>(target);
+    for (size_t i = kept.begin[t]; i < kept.begin[t + 1]; ++i) weight[i] = 0;
+    const RobustFit rest = reweighted(k, usable_rows(all, target), fit_line_by_axis(k, kept, weight.data()));
+    for (size_t i = kept.begin[t]; i < kept.begin[t + 1]; ++i) weight[i] = 1;
+    robust.held_out.push_back(target_error(all, target, rest.line, &fit.SetValues[t * 3]));
+  }
+  return robust;
+}
+
+}  // namespace sightline::geometry
