@@ -17,6 +17,8 @@ export interface Machine {
   onnxruntime: string;
   ffmpeg: string;
   kernel: string;
+  /** Scheduling policy of the runner, e.g. `SCHED_RR 5`: on a machine that others use, `chrt -r 5 npm run bench` keeps them out of the figures. */
+  scheduler: string;
 }
 
 export function describeMachine(root: string): Machine {
@@ -34,7 +36,17 @@ export function describeMachine(root: string): Machine {
     onnxruntime: packageJson.version,
     ffmpeg: (output('ffmpeg', ['-version']) ?? '').split(' ')[2] ?? 'absent',
     kernel: output('uname', ['-r']) ?? 'unknown',
+    scheduler: schedulerOf(readOptional('/proc/self/stat')),
   };
+}
+
+const POLICIES = ['SCHED_OTHER', 'SCHED_FIFO', 'SCHED_RR', 'SCHED_BATCH'];
+
+/** Fields 40 and 41 of /proc/PID/stat (proc(5)): real-time priority and policy. */
+function schedulerOf(stat: string | null): string {
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  const priority = Number(fields[37] ?? 0);
+  return `${POLICIES[Number(fields[38])] ?? 'unknown'}${priority > 0 ? ` ${priority}` : ''}`;
 }
 
 function output(command: string, args: string[]): string | null {

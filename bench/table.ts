@@ -16,7 +16,9 @@ export function renderTable(results: AreaResult[]): string {
 
 function machineOf({ machine }: AreaResult): string {
   const gpu = machine.gpu === null ? '' : `, ${machine.gpu.split(',')[0] ?? ''}`;
-  return `${machine.cores} cores ${machine.cpu}${gpu}, ${machine.date.slice(0, 10)}, ${machine.commit}`;
+  // Results of before the field was recorded have none.
+  const shielded = /^SCHED_(RR|FIFO)/.test((machine as Partial<typeof machine>).scheduler ?? '') ? `, ${machine.scheduler}` : '';
+  return `${machine.cores} cores ${machine.cpu}${gpu}${shielded}, ${machine.date.slice(0, 10)}, ${machine.commit}`;
 }
 
 /** Puts the table into the README; does nothing without its marks. */
