@@ -2,6 +2,7 @@ import type { Migration } from '../migrate.js';
 import { cameras } from './001_cameras.js';
 import { outbox } from './002_outbox.js';
 import { cameraOverlays } from './003_camera_overlays.js';
+import { baselines } from './004_baselines.js';
 
 /** Every migration, in order. Add at the end; never change one that has been released. */
-export const MIGRATIONS: readonly Migration[] = [cameras, outbox, cameraOverlays];
+export const MIGRATIONS: readonly Migration[] = [cameras, outbox, cameraOverlays, baselines];
