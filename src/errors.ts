@@ -52,6 +52,14 @@ export const ERRORS = {
   STATE_KEY: { status: 500, about: 'the key file of the state folder is damaged, or others may read it' },
   SERVICE_INSTALL: { status: 400, about: 'the systemd service cannot be installed or removed here; the message says why' },
   STATE_IN_USE: { status: 409, about: 'another daemon uses this state folder' },
+  IMAGE_UNREADABLE: { status: 400, about: 'a picture is empty, too large, or does not decode' },
+  IMAGE_SIZE: { status: 400, about: 'a picture has another size than its camera' },
+  OPENCV_UNAVAILABLE: { status: 503, about: 'the OpenCV process or a file that it needs cannot be loaded; the message says why' },
+  OPENCV_BUSY: { status: 503, about: 'too many requests wait for the OpenCV process' },
+  OPENCV_TIMEOUT: { status: 503, about: 'the OpenCV process did not answer in time and was ended' },
+  OPENCV_CRASHED: { status: 503, about: 'the OpenCV process died twice over the same request' },
+  OPENCV_FAILED: { status: 500, about: 'OpenCV refused a request' },
+  PTZ_INPUT: { status: 400, about: 'views of an offset check, or the options of one, have a missing or malformed field' },
 } as const satisfies Record<string, { status: number; about: string }>;
 
 export type ErrorCode = keyof typeof ERRORS;
