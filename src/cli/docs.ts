@@ -5,6 +5,7 @@ import { renderConfigDocs, renderSampleConfig } from '../config/docs.js';
 import { ERRORS } from '../errors.js';
 import { renderRoutes } from '../http/docs.js';
 import { renderMetricsDocs } from '../observability/docs.js';
+import { renderSettingsSample } from '../ptz/config/docs.js';
 
 const ERRORS_INTRO = `# Errors
 
@@ -21,6 +22,7 @@ export async function renderDocs(root: string): Promise<Record<string, string>> 
   return {
     'docs/CONFIG.md': renderConfigDocs(),
     'config.sample.json': renderSampleConfig(),
+    'configs/calibration_monitoring.ini': renderSettingsSample(),
     'docs/METRICS.md': await renderMetricsDocs(),
     'docs/ERRORS.md': ERRORS_INTRO + Object.entries(ERRORS).map(([code, { status, about }]) => `| \`${code}\` | ${status} | ${about} |`).join('\n') + '\n',
     'docs/API.md': between(api, await renderRoutes()),

@@ -34,30 +34,6 @@ export interface CameraOverlaysTable {
   enabled: Generated<0 | 1 | null>;
 }
 
-/** One day of a subject's baseline: encrypted, see src/baselines/repository.ts. */
-export interface BaselineDaysTable {
-  /** `staff:42` or `camera:7`. */
-  subject: string;
-  /** YYYY-MM-DD in the receiver's zone. */
-  day: string;
-  box: Buffer;
-  bytes: number;
-  updated_ms: number;
-}
-
-export interface BaselineSubjectsTable {
-  subject: string;
-  /** Last day that an update told of. */
-  sent_day: string;
-}
-
-/** The fitted anomaly model of a camera, encrypted. */
-export interface BaselineModelsTable {
-  camera_id: number;
-  box: Buffer;
-  updated_ms: number;
-}
-
 /** Callbacks that the receiver has not taken yet. A row is deleted in the transaction that records its delivery. */
 export interface OutboxTable {
   /** Rises with each row, never used twice. */
@@ -100,6 +76,43 @@ export interface DeadLettersTable {
   dead_ms: number;
 }
 
+/** One round of the PTZ monitor; `finished_ms` is null while it runs, and for ever when it was killed. */
+export interface PtzRunsTable {
+  run_id: string;
+  started_ms: number;
+  finished_ms: number | null;
+  devices: number;
+}
+
+/** What the PTZ monitor found for a device: the columns of the Athena table first. */
+export interface PtzResultsTable {
+  id: Generated<number>;
+  run_id: string;
+  deployment_name: string;
+  device_id: string;
+  timestamp_s: number;
+  pitch_offset: number;
+  yaw_offset: number;
+  roll_offset: number;
+  mode: 'passive' | 'active';
+  /** JSON list of {pan, tilt, zoom}. */
+  capture_positions: string;
+  files_location: string;
+  success: 0 | 1;
+  /** Parts joined with " | ". */
+  failure_log: string;
+  status: string;
+  reason: string;
+  detail: string;
+  alert: 0 | 1;
+  /** JSON of the whole estimate; null where none was made. */
+  estimate: string | null;
+  duration_ms: number;
+  /** 0 = waits, 1 = is there, 2 = was not wanted when it was found. */
+  in_athena: Generated<0 | 1 | 2>;
+  notified: Generated<0 | 1 | 2>;
+}
+
 /** One row per applied migration. */
 export interface MigrationsTable {
   version: number;
@@ -110,11 +123,10 @@ export interface MigrationsTable {
 export interface StoreTables {
   cameras: CamerasTable;
   camera_overlays: CameraOverlaysTable;
-  baseline_days: BaselineDaysTable;
-  baseline_subjects: BaselineSubjectsTable;
-  baseline_models: BaselineModelsTable;
   outbox: OutboxTable;
   dead_letters: DeadLettersTable;
+  ptz_runs: PtzRunsTable;
+  ptz_results: PtzResultsTable;
   schema_migrations: MigrationsTable;
 }
 
