@@ -18,6 +18,7 @@ import { Cadence } from './delivery/cadence.js';
 import { createDelivery } from './delivery/delivery.js';
 import { localTimestamps } from './delivery/timestamps.js';
 import type { Delivery } from './delivery/types.js';
+import { Degradation } from './degradation.js';
 import { FramePath } from './frame_path.js';
 import { createServer } from './http/server.js';
 import { httpDeps } from './http_deps.js';
@@ -85,6 +86,7 @@ export interface Stages {
   frames: FramePath;
   delivery: Delivery;
   cameras: Cameras;
+  degradation: Degradation;
   registry: Registry;
   metrics: Metrics;
   /** Says repeated camera faults once a minute. */
@@ -152,6 +154,8 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
   stages.dispatcher.start();
   closers.push('cameras', 3_000, () => stages.cameras.stop());
   await stages.cameras.start();
+  stages.degradation.start();
+  closers.push('degradation', 100, () => { stages.degradation.stop(); });
   closers.push('camera states', 100, writeHealth(stages, registry));
   const server = await createServer(httpDeps(stages));
   closers.push('http', 1_000, () => server.close());
@@ -257,8 +261,15 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
     monotonicUs: () => addon.monotonicUs(),
     log,
   });
+  const degradation = new Degradation({
+    cameras,
+    poolStats: () => addon.poolStats(),
+    ladder: () => ({ enabled: config.processing.degradation !== 'off', pause_cameras: config.processing.degradation === 'full', min_fps: config.processing.min_fps }),
+    log,
+  });
   const stages: Stages = {
     options, addon, store, engine, dispatcher, report, frames, delivery, cameras, registry, metrics, repeats,
+    degradation,
     started_ms: Date.now(),
     stopping: false,
   };
@@ -282,6 +293,7 @@ function metricSources(stages: () => Stages): Parameters<typeof createMetrics>[0
     callbacks: () => stages().delivery.status(),
     registry: () => stages().registry.state(),
     slots: () => stages().addon.poolStats(),
+    degradation: () => stages().degradation.snapshot(),
     providers: () =>
       stages().engine.networks.map((network) => ({
         model: network.network,

@@ -93,7 +93,7 @@ function pipelineSnapshot(stages: Stages): ReturnType<HttpDeps['pipeline']['snap
     for (const [reason, count] of Object.entries(camera.drops)) drops[reason] = (drops[reason] ?? 0) + count;
   }
   const threads = Object.values(engine.layout.networks)[0]?.threads ?? 1;
-  return report.snapshot({
+  const snapshot = report.snapshot({
     now_us: addon.monotonicUs(),
     pool: addon.poolStats(),
     dispatcher: dispatcher.stats(),
@@ -103,4 +103,5 @@ function pipelineSnapshot(stages: Stages): ReturnType<HttpDeps['pipeline']['snap
     workers: { count: engine.workers.size, threads_per_worker: threads, restarts: engine.workers.restarts() },
     capture_drops: drops,
   });
+  return { ...snapshot, degradation: stages.degradation.snapshot() };
 }

@@ -40,6 +40,7 @@ static Napi::Object load(Napi::Env env, Napi::Object exports) {
 
   add<add_camera>(exports, "addCamera");
   add_promise<remove_camera>(exports, "removeCamera");
+  add<analysis_rate>(exports, "setAnalysisRate");
   add<camera_stats>(exports, "cameraStats");
   add<on_state>(exports, "onState");
   add_promise<probe>(exports, "probe");

@@ -74,6 +74,18 @@ Napi::Value remove_camera(const Napi::CallbackInfo& call) {
                       });
 }
 
+Napi::Value analysis_rate(const Napi::CallbackInfo& call) {
+  const std::int64_t handle = integer(call[0], "setAnalysisRate: handle", 1, std::numeric_limits<std::uint32_t>::max());
+  const double fps = number(call[1], "setAnalysisRate: fps", 0, 240);
+  const double limit = number(call[2], "setAnalysisRate: limit", 0, 240);
+  for (const RunningCamera& running : EnvData::of(call.Env()).process().cameras()) {
+    if (running.handle != static_cast<std::uint32_t>(handle)) continue;
+    running.camera->analysis_rate(fps, limit);
+    return Napi::Boolean::New(call.Env(), true);
+  }
+  return Napi::Boolean::New(call.Env(), false);
+}
+
 Napi::Value camera_stats(const Napi::CallbackInfo& call) {
   Napi::Array out = Napi::Array::New(call.Env());
   std::uint32_t count = 0;

@@ -24,6 +24,7 @@ Napi::Value batch_tensor(const Napi::CallbackInfo&);
 // camera_wrap.cc
 Napi::Value add_camera(const Napi::CallbackInfo&);
 Napi::Value remove_camera(const Napi::CallbackInfo&);
+Napi::Value analysis_rate(const Napi::CallbackInfo&);
 Napi::Value camera_stats(const Napi::CallbackInfo&);
 Napi::Value on_state(const Napi::CallbackInfo&);
 Napi::Value probe(const Napi::CallbackInfo&);

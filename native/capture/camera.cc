@@ -30,6 +30,7 @@ class CameraThread final : public Camera {
 
   CameraStats stats() const override;
   slots::Picture newest() const override { return publisher_.newest(); }
+  void analysis_rate(double fps, double limit) override { publisher_.rate(fps, limit); }
   void request_stop() override { thread_.request_stop(); }
   void stop() override {
     thread_.request_stop();
@@ -250,6 +251,7 @@ const char* name(Drop drop) {
     case Drop::waiting_key: return "waiting_key";
     case Drop::too_large: return "too_large";
     case Drop::unsupported: return "unsupported";
+    case Drop::withheld: return "withheld";
     case Drop::count: break;
   }
   return "unknown";

@@ -40,7 +40,7 @@ struct CameraOptions {
 };
 
 /// Drop reasons, in the order of `CameraStats::drops`.
-enum class Drop : std::uint8_t { no_slot, superseded, decode_error, waiting_key, too_large, unsupported, count };
+enum class Drop : std::uint8_t { no_slot, superseded, decode_error, waiting_key, too_large, unsupported, withheld, count };
 const char* name(Drop);
 
 struct CameraStats {
@@ -68,6 +68,9 @@ class Camera {
   virtual CameraStats stats() const = 0;
   /// Newest decoded frame (reference, no copy), empty before the first one.
   virtual slots::Picture newest() const = 0;
+  /// From now on `fps` instead of `analysis_fps`, and at most `limit` of them (0 = all), what is beyond it counted as `withheld`. The stream
+  /// goes on as it is. Any thread.
+  virtual void analysis_rate(double fps, double limit) = 0;
   /// Asks the thread to end; returns at once. Any blocking call inside libav is interrupted.
   virtual void request_stop() = 0;
   /// request_stop() and join; bounded by the interrupt deadline. Idempotent.

@@ -9,6 +9,8 @@ Publisher::Publisher(const CameraOptions& options, std::shared_ptr<slots::Pool> 
       pool_(std::move(pool)),
       counters_(counters),
       clock_(options.kind == SourceKind::rtsp || options.kind == SourceKind::v4l2),
+      fps_wanted_(options.analysis_fps),
+      due_fps_(options.analysis_fps),
       due_(options.analysis_fps),
       newest_(make_frame()) {}
 
@@ -22,7 +24,7 @@ bool Publisher::show(FramePtr& frame, const FrameInfo& info, std::int64_t step_u
   const std::int64_t media_us = clock_.advance(info.pts_us, now_us, step_us);
   counters_.frames.add();
   fps_.add(now_us);
-  if (due_.due(media_us) && pool_ != nullptr) analyse(*frame, info, media_us);
+  if (due(media_us) && pool_ != nullptr) analyse(*frame, info, media_us);
   {
     const std::lock_guard lock(mutex_);
     newest_.swap(frame);
@@ -30,6 +32,17 @@ bool Publisher::show(FramePtr& frame, const FrameInfo& info, std::int64_t step_u
   newest_us_.store(info.arrival_us, std::memory_order_relaxed);
   newest_wall_ms_.store(info.wall_ms, std::memory_order_relaxed);
   return true;
+}
+
+bool Publisher::due(std::int64_t media_us) {
+  const double fps = fps_wanted_.load(std::memory_order_relaxed);
+  const double limit = limit_wanted_.load(std::memory_order_relaxed);
+  if (fps != due_fps_) due_ = DueClock(due_fps_ = fps);
+  if (limit != limit_fps_) limited_ = DueClock(limit_fps_ = limit);
+  if (!due_.due(media_us)) return false;
+  if (limit_fps_ <= 0 || limited_.due(media_us)) return true;
+  counters_.drop(Drop::withheld);
+  return false;
 }
 
 void Publisher::analyse(const AVFrame& frame, const FrameInfo& info, std::int64_t media_us) {

@@ -37,6 +37,20 @@ std::vector<std::int64_t> due_times(const Case& c) {
   return due;
 }
 
+SL_TEST("capture due: a limit below the rate takes its frames from those that are due") {
+  DueClock due(6);
+  DueClock limited(2);
+  int analysed = 0;
+  int withheld = 0;
+  for (int i = 0; i < 25 * 60; ++i) {
+    const std::int64_t time = i * 40'000;
+    if (!due.due(time)) continue;
+    ++(limited.due(time) ? analysed : withheld);
+  }
+  CHECK(analysed >= 119 && analysed <= 122);
+  CHECK(withheld >= 238 && withheld <= 242);
+}
+
 SL_TEST("capture due: how many frames of a source are analysed") {
   const Case cases[] = {
       {"25 -> 5", 25, 5, 0, 20, 100, 100},

@@ -15,6 +15,8 @@ export interface CameraSettings {
   capture: Config['capture'];
   /** '' = software, 'cuda:0' = NVDEC. */
   hw_device: string;
+  /** Cameras that are paused because the machine can't keep up. */
+  paused?: ReadonlySet<number>;
 }
 
 export interface Planned {
@@ -40,7 +42,8 @@ export function plan(records: readonly CameraRecord[], settings: CameraSettings)
       if (running >= settings.max_concurrent) return { ...none, held: 'CAMERA_LIMIT' as const };
       try {
         const { options, secrets } = captureOptions(record, settings);
-        running += 1;
+        running += 1; // a paused one keeps its place: others would come and go with it
+        if (settings.paused?.has(record.camera_id) === true) return { ...none, held: 'MACHINE_OVERLOADED' as const };
         return { record, held: '' as const, options, failure: '', secrets };
       } catch (error) {
         return { ...none, held: '' as const, failure: error instanceof SightlineError ? error.code : 'INTERNAL' };

@@ -34,13 +34,15 @@ export interface StatusParts {
   held: HeldReason | '';
   failure: string;
   carried: Totals;
+  /** What it gets of analysis, frames per second. */
+  analysis_fps: number;
   stats: CaptureStats | undefined;
   now_us: number;
   /** The same moment on the wall clock. */
   wall_ms: number;
 }
 
-export function statusOf({ record, held, failure, carried, stats, now_us, wall_ms }: StatusParts): CameraStatus {
+export function statusOf({ record, held, failure, carried, analysis_fps, stats, now_us, wall_ms }: StatusParts): CameraStatus {
   const totals = stats === undefined ? carried : addTotals(carried, stats);
   const idle = held !== '' ? ('disabled' as const) : failure !== '' ? ('failed' as const) : ('connecting' as const);
   return {
@@ -54,6 +56,7 @@ export function statusOf({ record, held, failure, carried, stats, now_us, wall_m
     retry_at: stats?.state === 'backing_off' && stats.retry_at_us > 0 ? new Date(wall_ms + (stats.retry_at_us - now_us) / 1000).toISOString() : null,
     frames: totals.frames,
     analysed_frames: totals.analysed,
+    analysis_fps: round(analysis_fps, 3),
     drops: totals.drops,
     corrupt_frames: totals.corrupt,
     reconnects: totals.reconnects,

@@ -7,11 +7,12 @@
  */
 import type { CaptureAddon, CaptureOptions, CaptureStats } from '../capture/types.js';
 import { SightlineError } from '../errors.js';
+import type { Allowance, LadderCamera } from './ladder.js';
 import { plan, type CameraSettings } from './plan.js';
 import { addTotals, noTotals, statusOf, type Totals } from './status.js';
 import type { CameraRecord, CameraRef, CameraStatus, HeldReason } from './types.js';
 
-export type CameraAddon = Pick<CaptureAddon, 'addCamera' | 'removeCamera' | 'cameraStats' | 'onState' | 'monotonicUs' | 'snapshot'>;
+export type CameraAddon = Pick<CaptureAddon, 'addCamera' | 'removeCamera' | 'cameraStats' | 'onState' | 'monotonicUs' | 'snapshot'> & Partial<Pick<CaptureAddon, 'setAnalysisRate'>>;
 
 /** Where cameras come from. `watch` calls back after a change by anybody and returns how to stop watching. */
 export interface CameraSource {
@@ -43,6 +44,12 @@ export interface Cameras {
   refresh(): Promise<void>;
   statuses(): CameraStatus[];
   status(cameraId: number): CameraStatus | undefined;
+  /** Cameras that run or are paused, with the analysis rate that they should have. */
+  wanted(): LadderCamera[];
+  /** What each camera gets from now on; 0 = paused. Streams of cameras that go on are not touched. */
+  allow(allowance: Allowance): void;
+  /** Other settings from now on; only cameras whose capture options change are started anew. Resolves when that has been done. */
+  configure(change: Partial<CameraSettings>): Promise<void>;
   /** The camera of a native handle; undefined for a handle that was replaced or removed. */
   cameraOf(handle: number): CameraRef | undefined;
   /** JPEG of the newest frame; null before the first or when the camera is not running. Errors: CAMERA_NOT_FOUND. */
@@ -55,6 +62,9 @@ interface Entry {
   record: CameraRecord;
   gone: boolean;
   held: HeldReason | '';
+  /** Analysed frames per second that it should have, and what the native side was told last. */
+  fps: number;
+  told: string;
   /** What should run, undefined = nothing. Compared by content. */
   wanted: string | undefined;
   generation: number;
@@ -67,18 +77,22 @@ interface Entry {
   work: Promise<void>;
 }
 
-export function createCameras({ addon, registry, settings, log, onSecrets, now = Date.now }: CamerasOptions): Cameras {
+export function createCameras({ addon, registry, settings: initial, log, onSecrets, now = Date.now }: CamerasOptions): Cameras {
+  let settings = initial;
+  let allowed: Allowance = new Map();
+  let known: CameraRecord[] = [];
   const entries = new Map<number, Entry>();
   const byHandle = new Map<number, Entry>();
   let unwatch: (() => void) | undefined;
   let stopped = false;
 
   function reconcile(records: CameraRecord[]): void {
+    known = records;
     const planned = plan(records, settings);
     for (const { record, held, options, secrets, failure } of planned) {
       const entry = entries.get(record.camera_id) ?? newEntry(record);
       entries.set(record.camera_id, entry);
-      Object.assign(entry, { record, gone: false, held });
+      Object.assign(entry, { record, gone: false, held, fps: record.analysis_fps ?? settings.fps });
       if (secrets.length > 0) onSecrets?.(secrets);
       want(entry, options, failure);
     }
@@ -93,9 +107,12 @@ export function createCameras({ addon, registry, settings, log, onSecrets, now =
   /** Queues the way from what runs to what is wanted behind the camera's earlier changes. */
   function want(entry: Entry, options: CaptureOptions | undefined, failure: string): void {
     entry.failure = options === undefined ? failure : entry.failure;
-    const wanted = options === undefined ? undefined : JSON.stringify(options);
+    const wanted = options === undefined ? undefined : contentOf(options);
     const retry = entry.failure !== '' || (entry.gone && entry.handle === undefined);
-    if (wanted === entry.wanted && !retry) return;
+    if (wanted === entry.wanted && !retry) {
+      tellRate(entry);
+      return;
+    }
     entry.wanted = wanted;
     entry.work = entry.work.then(() => apply(entry, wanted, options)).catch((error: unknown) => {
       entry.failure = codeOf(error);
@@ -117,7 +134,29 @@ export function createCameras({ addon, registry, settings, log, onSecrets, now =
     const handle = addon.addCamera({ ...options, generation: entry.generation });
     entry.handle = handle;
     byHandle.set(handle, entry);
+    entry.told = rateOf(options.analysis_fps, 0);
+    tellRate(entry);
     log.info({ camera_id: entry.record.camera_id, generation: entry.generation, kind: options.kind }, 'camera started');
+  }
+
+  /** Its rate changes without a new start, so it is no part of what makes one necessary. */
+  function contentOf(options: CaptureOptions): string {
+    return JSON.stringify(addon.setAnalysisRate === undefined ? options : { ...options, analysis_fps: null });
+  }
+
+  const rateOf = (fps: number, limit: number): string => `${fps}/${limit}`;
+
+  function tellRate(entry: Entry): void {
+    if (entry.handle === undefined || entry.wanted === undefined) return;
+    const limit = limitOf(entry);
+    if (rateOf(entry.fps, limit) === entry.told || addon.setAnalysisRate?.(entry.handle, entry.fps, limit) !== true) return;
+    entry.told = rateOf(entry.fps, limit);
+  }
+
+  /** 0 = none. */
+  function limitOf({ record, fps }: Entry): number {
+    const got = allowed.get(record.camera_id) ?? fps;
+    return got > 0 && got < fps ? got : 0;
   }
 
   async function stopEntry(entry: Entry): Promise<void> {
@@ -144,7 +183,7 @@ export function createCameras({ addon, registry, settings, log, onSecrets, now =
     return [...entries.values()]
       .filter((entry) => !entry.gone)
       .sort((a, b) => a.record.camera_id - b.record.camera_id)
-      .map((entry) => statusOf({ ...entry, stats: entry.handle === undefined ? undefined : live.get(entry.handle), ...moment }));
+      .map((entry) => statusOf({ ...entry, analysis_fps: entry.handle === undefined ? 0 : limitOf(entry) || entry.fps, stats: entry.handle === undefined ? undefined : live.get(entry.handle), ...moment }));
   }
 
   return {
@@ -164,6 +203,25 @@ export function createCameras({ addon, registry, settings, log, onSecrets, now =
     refresh,
     statuses,
     status: (cameraId) => statuses().find((status) => status.camera_id === cameraId),
+    wanted: () =>
+      [...entries.values()]
+        .filter((entry) => !entry.gone && entry.failure === '' && (entry.held === '' || entry.held === 'MACHINE_OVERLOADED'))
+        .map(({ record, fps }) => ({ camera_id: record.camera_id, priority: record.priority, fps })),
+    allow(allowance) {
+      if (stopped) return;
+      allowed = allowance;
+      const paused = new Set([...allowance].filter(([, fps]) => fps === 0).map(([camera_id]) => camera_id));
+      const before = settings.paused ?? new Set<number>();
+      if (paused.size !== before.size || [...paused].some((camera_id) => !before.has(camera_id))) {
+        settings = { ...settings, paused };
+        reconcile(known);
+      }
+      for (const entry of entries.values()) tellRate(entry);
+    },
+    async configure(change) {
+      settings = { ...settings, ...change };
+      await refresh();
+    },
     cameraOf(handle) {
       const entry = byHandle.get(handle);
       if (entry === undefined) return undefined;
@@ -186,7 +244,7 @@ export function createCameras({ addon, registry, settings, log, onSecrets, now =
   };
 
   function newEntry(record: CameraRecord): Entry {
-    return { record, gone: false, held: '', wanted: undefined, generation: 0, handle: undefined, failure: '', carried: noTotals(), work: Promise.resolve() };
+    return { record, gone: false, held: '', fps: settings.fps, told: '', wanted: undefined, generation: 0, handle: undefined, failure: '', carried: noTotals(), work: Promise.resolve() };
   }
 }
 

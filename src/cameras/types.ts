@@ -36,7 +36,7 @@ export type NewCamera = Pick<CameraRecord, 'camera_id' | 'camera_name' | 'url'> 
 export type CameraChange = Partial<Omit<NewCamera, 'camera_id'>>;
 
 /** Why a registered camera is not running, beside what capture says. */
-export type HeldReason = 'disabled_by_operator' | 'priority_below_threshold' | 'CAMERA_LIMIT';
+export type HeldReason = 'disabled_by_operator' | 'priority_below_threshold' | 'CAMERA_LIMIT' | 'MACHINE_OVERLOADED';
 
 /** State of a camera as `GET /api/cameras` shows it. Counters run on over a change of the camera, from the start of the daemon. */
 export interface CameraStatus {
@@ -55,6 +55,8 @@ export interface CameraStatus {
   retry_at: string | null;
   frames: number;
   analysed_frames: number;
+  /** Analysed frames per second that it gets now; less than wanted while the machine can't keep up. */
+  analysis_fps: number;
   drops: Record<string, number>;
   corrupt_frames: number;
   reconnects: number;

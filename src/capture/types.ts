@@ -6,7 +6,7 @@
 
 export type CameraState = 'connecting' | 'streaming' | 'stalled' | 'backing_off' | 'disabled' | 'failed';
 export type SourceKind = 'rtsp' | 'v4l2' | 'file' | 'lavfi';
-export type DropReason = 'no_slot' | 'superseded' | 'decode_error' | 'waiting_key' | 'too_large' | 'unsupported';
+export type DropReason = 'no_slot' | 'superseded' | 'decode_error' | 'waiting_key' | 'too_large' | 'unsupported' | 'withheld';
 
 export interface PoolInput {
   /** Name of the frame-level input, as in the model manifest. */
@@ -160,6 +160,11 @@ export interface CaptureAddon {
   addCamera(options: CaptureOptions): number;
   /** Stops and forgets a camera; resolves when its thread is joined. */
   removeCamera(handle: number): Promise<void>;
+  /**
+   * From now on `fps` instead of the `analysis_fps` of a camera's options, and at most `limit` of those (0 = all), what is beyond it counted as
+   * `withheld`. Its stream is not touched. false: no such camera.
+   */
+  setAnalysisRate(handle: number, fps: number, limit: number): boolean;
   cameraStats(): CaptureStats[];
   poolStats(): PoolStats;
   /** One callback a process, the newest; does not keep the process alive. */

@@ -51,6 +51,8 @@ const Processing = Type.Object(
     latency_budget_ms: int('time from packet to result that batching has to stay within, milliseconds', { default: 300, min: 20, max: 10_000 }),
     workers: int('inference workers; 0 = measured at start', { default: 0, min: 0, max: 64 }),
     threads_per_worker: int('threads of one inference worker; 0 = measured at start', { default: 0, min: 0, max: 64 }),
+    degradation: oneOf('what may be given up when the machine cannot keep up: rate and then cameras (full), the analysis rate only (rate), nothing (off)', ['full', 'rate', 'off'], 'full'),
+    min_fps: num('analysed frames per second and camera that degradation leaves', { default: 1, min: 0.05, max: 60 }),
     batch_slots: int('batches in the frame pool; 0 = derived from the workers', { default: 0, min: 0, max: 64 }),
   },
   { ...closed, description: 'frames, batches and the devices they run on' },

@@ -12,6 +12,7 @@ export interface MetricSources {
   callbacks(): { backlog: number; oldest_age_s: number | null };
   registry(): { state: string; problems: readonly unknown[] };
   slots(): { free: number; filling: number; ready: number; in_use: number };
+  degradation(): { rung: number; slowed: readonly unknown[]; paused: readonly unknown[] };
   providers(): { model: string; wanted: string; used: string; fallbacks: number }[];
 }
 
@@ -67,6 +68,11 @@ export function createMetrics(sources: Partial<MetricSources>, build: { version:
   addDeliveryMetrics(sources, gauge);
   gauge('sightline_registry_up', '1 while the camera registry can be read', [], () => [[{}, sources.registry?.().state === 'ok' ? 1 : 0]]);
   gauge('sightline_registry_problems', 'rows of the camera registry that cannot be used', [], () => [[{}, sources.registry?.().problems.length ?? 0]]);
+  gauge('sightline_degradation_rung', 'steps given up because the machine cannot keep up; 0 = none', [], () => [[{}, sources.degradation?.().rung ?? 0]]);
+  gauge('sightline_degraded_cameras', 'cameras that get less than they want, by how', ['how'], () => {
+    const { slowed, paused } = sources.degradation?.() ?? { slowed: [], paused: [] };
+    return [[{ how: 'slowed' }, slowed.length], [{ how: 'paused' }, paused.length]];
+  });
   gauge('sightline_slots', 'batch slots by state', ['state'], () => Object.entries(sources.slots?.() ?? {}).filter(([state]) => SLOT_STATES.has(state)).map(([state, n]) => [{ state }, n]));
   gauge('sightline_provider', '1 for the execution provider in use', ['model', 'wanted', 'used'], () => (sources.providers?.() ?? []).map(({ model, wanted, used }) => [{ model, wanted, used }, 1]));
   pulled('sightline_provider_fallbacks_total', 'times a wanted execution provider was given up', ['model'], () => (sources.providers?.() ?? []).map(({ model, fallbacks }) => [{ model }, fallbacks]));

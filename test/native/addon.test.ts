@@ -29,7 +29,7 @@ t.test('sizes, drop reasons and states are those of the TypeScript types', async
     max_inputs: 4,
     max_rows: 64,
     max_batches: 64,
-    drop_reasons: ['no_slot', 'superseded', 'decode_error', 'waiting_key', 'too_large', 'unsupported'],
+    drop_reasons: ['no_slot', 'superseded', 'decode_error', 'waiting_key', 'too_large', 'unsupported', 'withheld'],
     states: ['connecting', 'streaming', 'stalled', 'backing_off', 'disabled', 'failed'],
   });
   t.match(libav, /^libavcodec \d+\.\d+\.\d+, libavformat /);
@@ -121,6 +121,9 @@ const wrong: [string, unknown[], RegExp][] = [
   ...['open_timeout_ms', 'read_timeout_ms', 'stall_limit_ms', 'backoff_min_ms', 'backoff_max_ms', 'backoff_auth_ms', 'healthy_after_ms'].map(
     (name): [string, unknown[], RegExp] => ['addCamera', camera({ [name]: 0 }), new RegExp(`${name}: expected an integer 1\\.\\.86400000, received 0`)],
   ),
+  ['setAnalysisRate', [0, 1, 1], /handle: expected an integer/],
+  ['setAnalysisRate', [1, -1, 0], /fps: expected/],
+  ['setAnalysisRate', [1, 5, 'x'], /limit: expected/],
   ['removeCamera', [], /handle: expected an integer/],
   ['removeCamera', [0], /handle: expected an integer 1\.\.4294967295, received 0/],
   ['onState', [], /callback: expected a function, received undefined/],

@@ -9,7 +9,7 @@ export interface SoakContext {
   settings: Readonly<Record<string, number>>;
   /** An empty folder of this run. */
   scratch: string;
-  log(line: string): void;
+  log: (line: string) => void;
 }
 
 export interface SoakClaim {

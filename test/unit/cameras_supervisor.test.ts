@@ -7,7 +7,7 @@ import { loadConfig } from '../../src/config/load.js';
 
 const config = loadConfig({ env: {}, cwd: '/' });
 const SETTINGS: CameraSettings = { max_concurrent: 120, priority_threshold: 1, fps: 5, capture: config.capture, hw_device: '' };
-const NO_DROPS = { no_slot: 0, superseded: 0, decode_error: 0, waiting_key: 0, too_large: 0, unsupported: 0 };
+const NO_DROPS = { no_slot: 0, superseded: 0, decode_error: 0, waiting_key: 0, too_large: 0, unsupported: 0, withheld: 0 };
 
 function record(camera_id: number, change: Partial<CameraRecord> = {}): CameraRecord {
   return {
@@ -39,6 +39,10 @@ class FakeAddon implements CameraAddon {
     this.calls.push(`remove ${this.running.get(handle)?.options.label}`);
     if (this.holdStops) await new Promise<void>((resolve) => this.held.push(resolve));
     this.running.delete(handle);
+  }
+  setAnalysisRate(handle: number, fps: number, limit: number): boolean {
+    this.calls.push(`rate ${this.running.get(handle)?.options.label} ${fps} ${limit}`);
+    return this.running.has(handle);
   }
   cameraStats(): CaptureStats[] {
     return [...this.running.values()].map(({ stats }) => stats);
@@ -121,7 +125,7 @@ t.test('a change touches that camera only', async (t) => {
     ['nothing', [record(1), record(2), record(3)], []],
     ['name, place, staff, priority: no restart', [record(1, { camera_name: 'New', location: 'Door', staff_id: 7, priority: 9 }), record(2), record(3)], []],
     ['url', [record(1), record(2, { url: 'rtsp://other/x' }), record(3)], ['add cam2', 'remove cam2']],
-    ['transport and fps', [record(1), record(2, { url: 'rtsp://other/x', transport: 'udp' }), record(3, { analysis_fps: 1 })], ['add cam2', 'add cam3', 'remove cam2', 'remove cam3']],
+    ['transport and fps', [record(1), record(2, { url: 'rtsp://other/x', transport: 'udp' }), record(3, { analysis_fps: 1 })], ['add cam2', 'rate cam3 1 0', 'remove cam2']],
     ['remove and add', [record(1), record(3, { analysis_fps: 1 }), record(4)], ['add cam4', 'remove cam2']],
     ['disable', [record(1, { enabled: false }), record(3, { analysis_fps: 1 }), record(4)], ['remove cam1']],
     ['enable', [record(1), record(3, { analysis_fps: 1 }), record(4)], ['add cam1']],
@@ -263,7 +267,7 @@ t.test('states have what the API shows; counters run on over a change', async (t
   it.addon.set('cam1', { state: 'backing_off', retry_at_us: 12_500_000 });
   t.equal(it.cameras.status(1)?.retry_at, '2025-01-01T00:00:02.500Z');
   t.same(await it.cameras.snapshot(1, { quality: 80, max_width: 0 }), Buffer.from([0xff, 0xd8]));
-  it.records = [record(1, { analysis_fps: 1 })];
+  it.records = [record(1, { transport: 'udp', location: 'Till', outlet_id: 3 })];
   await it.cameras.refresh();
   it.addon.set('cam1', { frames: 10, drops: { ...NO_DROPS, no_slot: 1 } });
   t.match(it.cameras.status(1), { frames: 110, drops: { no_slot: 6 }, reconnects: 2 });
@@ -272,6 +276,30 @@ t.test('states have what the API shows; counters run on over a change', async (t
   t.notMatch(JSON.stringify(it.cameras.statuses()) + it.logged.join(''), /geheim/);
   await it.cameras.stop();
   t.equal(await it.cameras.snapshot(1, { quality: 80, max_width: 0 }), null);
+});
+
+t.test('rates are reduced and cameras paused without touching the others; settings change while they run', async (t) => {
+  const it = world([record(1), record(2, { priority: 1, analysis_fps: 2 })]);
+  await it.cameras.start();
+  t.same(it.cameras.wanted(), [{ camera_id: 1, priority: 5, fps: 5 }, { camera_id: 2, priority: 1, fps: 2 }].sort((a, b) => a.camera_id - b.camera_id));
+  it.addon.calls.length = 0;
+  it.cameras.allow(new Map([[1, 5], [2, 1]]));
+  it.cameras.allow(new Map([[1, 5], [2, 1]]));
+  t.same(it.addon.calls.splice(0), ['rate cam2 2 1'], 'told once, and only the one that gets less');
+  t.equal(it.cameras.status(2)?.analysis_fps, 1);
+  it.cameras.allow(new Map([[1, 5], [2, 0]]));
+  await it.cameras.refresh();
+  t.same(it.addon.calls.splice(0), ['remove cam2']);
+  t.match(it.cameras.status(2), { state: 'disabled', reason: 'MACHINE_OVERLOADED', analysis_fps: 0 });
+  t.equal(it.cameras.wanted().length, 2, 'a paused camera is still wanted');
+  it.cameras.allow(new Map([[1, 5], [2, 2]]));
+  await it.cameras.refresh();
+  t.same(it.addon.calls.splice(0), ['add cam2']);
+  await it.cameras.configure({ fps: 10 });
+  t.same(it.addon.calls.splice(0), ['rate cam1 10 5'], 'another rate is no new start');
+  await it.cameras.configure({ priority_threshold: 3 });
+  t.same(it.addon.calls.splice(0), ['remove cam2']);
+  await it.cameras.stop();
 });
 
 t.test('a removed camera is forgotten: one of the same id starts from zero', async (t) => {

@@ -14,7 +14,7 @@ const RECORD: CameraRecord = {
   created_at: '2025-01-01T00:00:00.000Z', updated_at: '2025-01-01T00:00:00.000Z',
 };
 const STATUS = {
-  camera_id: 1, camera_name: 'Till', state: 'streaming' as const, reason: '', fps: 25, expected_fps: 25, frame_age_ms: 12, retry_at: null, frames: 5, analysed_frames: 1, drops: { no_slot: 1 }, corrupt_frames: 0, reconnects: 0,
+  camera_id: 1, camera_name: 'Till', state: 'streaming' as const, reason: '', fps: 25, expected_fps: 25, frame_age_ms: 12, retry_at: null, frames: 5, analysed_frames: 1, analysis_fps: 5, drops: { no_slot: 1 }, corrupt_frames: 0, reconnects: 0,
   hw_fallbacks: 0, decoder: 'h264', codec: 'h264', width: 640, height: 360, kind: 'rtsp' as const, url: 'rtsp://***@cam/x', location: null, outlet_id: null, priority: 5,
 };
 const ANALYSIS: FrameAnalysis = {
@@ -28,7 +28,7 @@ const ANALYSIS: FrameAnalysis = {
 };
 const PIPELINE = {
   frames_per_s: 10, frames_total: 100, latency_ms: { p50: 1, p95: 2, p99: null }, stages: { objects: { runs: 1, latency_ms: { p50: 1, p95: 1, p99: 1 } } }, batches: { centernet: { count: 1, mean_size: 4, target_size: 4 } },
-  drops: { no_slot: 1 }, queue: { waiting_frames: 0, batches_in_flight: 1, oldest_ms: null }, providers: { centernet: { wanted: 'cuda', used: 'cpu', fallbacks: 1 } }, workers: { count: 2, threads_per_worker: 1, restarts: 0 },
+  degradation: { rung: 1, rungs: 4, lost_share: 0.125, slowed: [{ camera_id: 1, fps: 2.5, wanted_fps: 5 }], paused: [2] }, drops: { no_slot: 1 }, queue: { waiting_frames: 0, batches_in_flight: 1, oldest_ms: null }, providers: { centernet: { wanted: 'cuda', used: 'cpu', fallbacks: 1 } }, workers: { count: 2, threads_per_worker: 1, restarts: 0 },
 };
 const CALLBACKS = {
   backlog: 1, delivered: 2, failed: 3, dead_letters: 0, local_only: 0, dropped: { outbox_full: 0 }, oldest_age_s: null,
