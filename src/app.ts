@@ -24,6 +24,7 @@ import { createServer } from './http/server.js';
 import { httpDeps } from './http_deps.js';
 import { Dispatcher } from './inference/dispatcher.js';
 import { poolInputs, startEngine, type Engine } from './inference/engine.js';
+import { Learning } from './learning.js';
 import { loadModels } from './inference/models.js';
 import { ortPackageVersion } from './inference/ort_version.js';
 import { PipelineReport } from './inference/report.js';
@@ -84,6 +85,7 @@ export interface Stages {
   dispatcher: Dispatcher;
   report: PipelineReport;
   frames: FramePath;
+  learning: Learning;
   delivery: Delivery;
   cameras: Cameras;
   degradation: Degradation;
@@ -150,6 +152,8 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
   const stages = join(options, { addon, store, engine, registry: registry.registry });
   closers.push('delivery', 2_500, () => stages.delivery.stop(2_000));
   await stages.delivery.start();
+  await stages.learning.load();
+  closers.push('baselines', 2_000, () => stages.learning.stop(Date.now()));
   closers.push('dispatcher', 3_000, () => stages.dispatcher.stop(2_500));
   stages.dispatcher.start();
   closers.push('cameras', 3_000, () => stages.cameras.stop());
@@ -163,6 +167,7 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
   const housekeeping = setInterval(() => {
     stages.frames.keepOnly(new Set(stages.cameras.statuses().map((camera) => camera.camera_id)));
     stages.repeats.sweep();
+    stages.learning.tick(Date.now()).catch((error: unknown) => { stages.repeats.warn({ err: error }, 'the baselines could not be kept'); });
   }, 10_000);
   closers.push('housekeeping', 100, () => {
     clearInterval(housekeeping);
@@ -227,6 +232,7 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
   const info = addon.info();
   const metrics = createMetrics(metricSources(() => stages), { version: options.version, simd: info.simd, libav: info.libav });
   const delivery = createDelivery({ store, settings: config, log, metrics, staffOf: (camera_id) => frames.staffOf(camera_id) });
+  const learning = new Learning({ db: store.db, config, delivery, log });
   const dispatcher: Dispatcher = new Dispatcher({
     addon,
     workers: engine.workers,
@@ -255,6 +261,7 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
       timestamp: localTimestamps(config.php_system.timezone),
       unknown_staff_id: config.delivery.unknown_staff_id,
     },
+    learning,
     cadence: new Cadence({ interval_ms: config.delivery.frame_interval_s * 1000, stagger_ms: config.delivery.stagger_ms }),
     report,
     observe: { latency: (seconds) => { metrics.observeLatency(seconds); } },
@@ -268,7 +275,7 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
     log,
   });
   const stages: Stages = {
-    options, addon, store, engine, dispatcher, report, frames, delivery, cameras, registry, metrics, repeats,
+    options, addon, store, engine, dispatcher, report, frames, learning, delivery, cameras, registry, metrics, repeats,
     degradation,
     started_ms: Date.now(),
     stopping: false,

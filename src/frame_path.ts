@@ -9,6 +9,7 @@ import { eventBody, frameAnalysisBody, type BuildSettings } from './delivery/bui
 import type { Cadence } from './delivery/cadence.js';
 import type { Delivery } from './delivery/types.js';
 import type { PipelineReport } from './inference/report.js';
+import type { Learning } from './learning.js';
 import type { FrameResult, SequenceResult, SequenceRow } from './inference/results.js';
 
 export interface FramePathOptions {
@@ -20,6 +21,8 @@ export interface FramePathOptions {
   delivery: Pick<Delivery, 'enqueue' | 'keepLocal'>;
   body: BuildSettings;
   cadence: Cadence;
+  /** Baselines over days and who is on duty; without it each camera stands for itself. */
+  learning?: Learning;
   report: PipelineReport;
   observe: { latency(seconds: number): void };
   monotonicUs(): number;
@@ -35,6 +38,8 @@ interface Watched {
   analyser: CameraAnalyser;
   staff_id: number | null;
   newest: NewestAnalysis | null;
+  /** Fits of its anomaly model so far. */
+  fits: number;
 }
 
 export class FramePath {
@@ -51,11 +56,14 @@ export class FramePath {
   async take(frames: FrameResult[]): Promise<void> {
     const rows: SequenceRow[] = [];
     const pending = frames.flatMap((frame) => {
-      const camera = this.#options.cameraOf(frame.camera);
-      if (!camera) {
+      const registered = this.#options.cameraOf(frame.camera);
+      if (!registered) {
         this.#orphans++;
         return [];
       }
+      const { learning } = this.#options;
+      const camera = learning === undefined ? registered : { ...registered, staff_id: learning.staffAt(registered, frame.wall_ms) };
+      learning?.meet(camera.camera_id, camera.staff_id);
       const watched = this.#watched(camera);
       const own = watched.analyser.observe(frame);
       const first = rows.length;
@@ -88,6 +96,7 @@ export class FramePath {
 
   /** Forgets cameras that are no longer registered. */
   keepOnly(camera_ids: ReadonlySet<number>): void {
+    this.#options.learning?.keepOnly(camera_ids);
     for (const camera_id of this.#cameras.keys()) {
       if (camera_ids.has(camera_id)) continue;
       this.#cameras.delete(camera_id);
@@ -98,15 +107,28 @@ export class FramePath {
   #watched({ camera_id, staff_id }: CameraRef): Watched {
     let watched = this.#cameras.get(camera_id);
     if (!watched) {
-      watched = { analyser: createCameraAnalyser(this.#options.analyser), staff_id, newest: null };
+      watched = { analyser: this.#analyser(camera_id), staff_id, newest: null, fits: 0 };
       this.#cameras.set(camera_id, watched);
     }
     watched.staff_id = staff_id;
     return watched;
   }
 
+  #analyser(camera_id: number): CameraAnalyser {
+    const { analyser, learning, log } = this.#options;
+    const learnt = learning?.analyser(camera_id) ?? {};
+    try {
+      return createCameraAnalyser({ ...analyser, ...learnt });
+    } catch (error) {
+      if (learnt.baseline === undefined) throw error;
+      log.warn({ camera_id, err: error }, 'the anomaly model of an earlier run does not fit, it is learnt anew');
+      return createCameraAnalyser({ ...analyser, ...learnt, baseline: undefined });
+    }
+  }
+
   #conclude(frame: FrameResult, camera: CameraRef, watched: Watched, answers: SequenceResult[]): void {
     const analysis = watched.analyser.conclude(frame, answers);
+    this.#learn(camera.camera_id, watched, analysis, frame.wall_ms);
     const now_us = this.#options.monotonicUs();
     const latency_us = now_us - frame.packet_us;
     this.#options.report.result(latency_us, now_us);
@@ -116,6 +138,16 @@ export class FramePath {
       watched.newest = { analysis, latency_ms: latency_us / 1000 };
     }
     this.#deliver(camera, analysis, frame.wall_ms);
+  }
+
+  #learn(camera_id: number, watched: Watched, analysis: FrameAnalysis, wall_ms: number): void {
+    const { learning } = this.#options;
+    if (learning === undefined) return;
+    learning.take(camera_id, analysis, wall_ms);
+    const { baseline_fits } = watched.analyser.stats();
+    if (baseline_fits === watched.fits) return;
+    watched.fits = baseline_fits;
+    learning.fitted(camera_id, watched.analyser.baseline());
   }
 
   #deliver(camera: CameraRef, analysis: FrameAnalysis, wall_ms: number): void {

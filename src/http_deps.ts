@@ -58,6 +58,9 @@ export function httpDeps(stages: Stages): HttpDeps {
       snapshot: (camera_id, wanted) => cameras.snapshot(camera_id, wanted),
     },
     analysis: { newest: (camera_id) => frames.newest(camera_id)?.analysis },
+    baselines: {
+      list: async () => ({ ...(await stages.learning.baselines.status()), unreadable: stages.learning.unreadable, baselines: stages.learning.baselines.list() }),
+    },
     pipeline: { snapshot: () => pipelineSnapshot(stages) },
     callbacks: {
       summary: () => ({ ...stages.delivery.status(), ...counters(stages) }),

@@ -11,12 +11,19 @@ static void add(Napi::Object& exports, const char* name) {
   exports.Set(name, Napi::Function::New<addon::entry<function>>(exports.Env(), name));
 }
 
+template <addon::Function function>
+static void add_promise(Napi::Object& exports, const char* name) {
+  exports.Set(name, Napi::Function::New<addon::promise_entry<function>>(exports.Env(), name));
+}
+
 static Napi::Object load(Napi::Env env, Napi::Object exports) {
   if (const std::string error = geometry::target_error(); !error.empty()) throw addon::to_error(env, addon::Fault("NATIVE_SIMD", error));
   add<info>(exports, "info");
   add<set_simd_target>(exports, "setSimdTarget");
   add<fit_gaze>(exports, "fitGaze");
   add<project_gaze>(exports, "projectGaze");
+  add_promise<match_features>(exports, "matchFeatures");
+  add_promise<estimate_offset>(exports, "estimateOffset");
   return exports;
 }
 

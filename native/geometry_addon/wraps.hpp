@@ -12,4 +12,8 @@ Napi::Value set_simd_target(const Napi::CallbackInfo&);
 Napi::Value fit_gaze(const Napi::CallbackInfo&);
 Napi::Value project_gaze(const Napi::CallbackInfo&);
 
+// ptz_wrap.cc
+Napi::Value match_features(const Napi::CallbackInfo&);
+Napi::Value estimate_offset(const Napi::CallbackInfo&);
+
 }  // namespace sightline::geometry_addon

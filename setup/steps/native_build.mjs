@@ -1,7 +1,7 @@
 import { StepError } from '../run.mjs';
 import { filesBelow, hashFiles, stampFits, writeStamp } from '../stamp.mjs';
 
-const EXPECTED = ['capture.node', 'geometry.node', 'service.node', 'sightline-rtsp-server'];
+const EXPECTED = ['capture.node', 'geometry.node', 'service.node', 'vision.node', 'sightline-rtsp-server'];
 
 function inputs(root) {
   const sources = filesBelow(root, 'native', (file) => !file.startsWith('native/test/') && !file.endsWith('.md'));

@@ -121,6 +121,7 @@ class Analyser implements CameraAnalyser {
       anomalies,
       risk_score,
       risk_level: riskLevel(risk_score),
+      signals: lead?.signals ?? {},
       baseline: this.#baseline.state(),
       missing: frame.missing,
       events: [],
@@ -130,7 +131,7 @@ class Analyser implements CameraAnalyser {
     this.#concluded_us = pending.t_us;
     analysis.events = raiseEvents({
       t_us: pending.t_us, analysis, subjects, settings: this.#settings, episodes: this.#episodes, groups: anomaly?.groups ?? [],
-      deviation: (name, value) => this.#baseline.deviation(name, value),
+      deviation: (name, value) => (this.#settings.baseline_enabled ? (this.#settings.usual?.(name, value) ?? this.#baseline.deviation(name, value)) : undefined),
     });
     this.#events += analysis.events.length;
     this.#baseline.take(pending.t_us, pending.vector, indicators, anomalies.length > 0);

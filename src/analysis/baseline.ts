@@ -79,9 +79,7 @@ export class Baseline {
   deviation(name: IndicatorName, value: number): number | undefined {
     const values = this.#values[name];
     if (!this.#options.enabled || values.length < DEVIATION_LEAST) return undefined;
-    const { median, deviation } = medianAndDeviation(values);
-    const z = Math.max(0, (value - median) / Math.max(deviation, DEVIATION_FLOOR));
-    return 1 - 2 ** (-z / DEVIATION_HALF);
+    return robustDeviation(value, medianAndDeviation(values));
   }
 
   state(): BaselineState {
@@ -97,6 +95,12 @@ export class Baseline {
   get fits(): number {
     return this.#fits;
   }
+}
+
+/** z robust deviations above the median → 1 − 2^(−z / 4), 0 at or below it. */
+export function robustDeviation(value: number, { median, deviation }: { median: number; deviation: number }): number {
+  const z = Math.max(0, (value - median) / Math.max(deviation, DEVIATION_FLOOR));
+  return 1 - 2 ** (-z / DEVIATION_HALF);
 }
 
 function bounded<T>(list: T[], item: T, limit: number): void {

@@ -4,7 +4,7 @@ import { LEAST_SAMPLES } from './anomaly.js';
 import { BASELINE_SAMPLES } from './baseline.js';
 import type { AnalyserOptions } from './types.js';
 
-export type Settings = Required<Omit<AnalyserOptions, 'baseline'>> & Pick<AnalyserOptions, 'baseline'>;
+export type Settings = Required<Omit<AnalyserOptions, 'baseline' | 'usual'>> & Pick<AnalyserOptions, 'baseline' | 'usual'>;
 
 export const ANALYSER_DEFAULTS: Settings = {
   confidence_threshold: 0.8,

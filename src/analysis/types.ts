@@ -4,6 +4,7 @@
  * decoded frame, angles in degrees. What could not be known is absent (or null where the field itself is promised), never
  * invented. The indicators are heuristics over visible behaviour, not facts about a person: docs/indicators.md.
  */
+import type { Signals } from './signals.js';
 import type { Box, FrameResult, Gaze, HeadPose, Keypoint, DetectedObject, ModelSlot, SequenceResult, SequenceRow } from '../inference/results.js';
 
 /** In the order in which a payload carries them; the receiver adds its risk score up in that order. */
@@ -107,6 +108,8 @@ export interface BaselineState {
   samples: number;
   /** Samples needed before the anomaly score appears. */
   needed: number;
+  /** The long baseline, over days; absent where there is none (a camera outside of the daemon). */
+  history?: { subject: string; state: 'learning' | 'ready'; samples: number; needed: number; days: number };
 }
 
 export interface FrameAnalysis {
@@ -132,6 +135,8 @@ export interface FrameAnalysis {
   /** The receiver's formula over `indicators` and `anomalies`, bit for bit. */
   risk_score: number;
   risk_level: RiskLevel;
+  /** What was measured of that subject, each in its own unit (docs/indicators.md). */
+  signals: Signals;
   baseline: BaselineState;
   /** Models that gave nothing for this frame: what rests on them is absent. */
   missing: ModelSlot[];
@@ -157,8 +162,10 @@ export interface AnalyserOptions {
   cooldown_ms?: number;
   /** Subjects followed at once; the one unseen longest gives way. Default 16. */
   max_tracks?: number;
+  /** How far a value lies above what is usual over days, 0..1; undefined while that is not known: then that of the last minutes is taken. */
+  usual?: (name: IndicatorName, value: number) => number | undefined;
   /** The last fitted baseline, as `baseline()` gave it; a wrong shape is an error. */
-  baseline?: BaselineSnapshot;
+  baseline?: BaselineSnapshot | undefined;
 }
 
 /** A fitted baseline in JSON, to keep over a restart. Arrays are row-major; `features` names the columns. */

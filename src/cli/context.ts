@@ -31,7 +31,7 @@ export function createContext(io: CliIo): CliContext {
 
 /** Faults of what the user gave; everything else is a failure of ours or of the machine. */
 const BAD_INPUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'CONFIG_INVALID', 'REQUEST_INVALID', 'CAMERA_INVALID', 'CAMERA_EXISTS', 'CAMERA_NOT_FOUND', 'MODEL_MISSING', 'MODEL_FORMAT', 'MODEL_MANIFEST', 'MODEL_DECODER', 'MODEL_CONVERT', 'SERVICE_INSTALL',
+  'CONFIG_INVALID', 'REQUEST_INVALID', 'CAMERA_INVALID', 'CAMERA_EXISTS', 'CAMERA_NOT_FOUND', 'MODEL_MISSING', 'MODEL_FORMAT', 'MODEL_MANIFEST', 'MODEL_DECODER', 'MODEL_CONVERT', 'SERVICE_INSTALL', 'PTZ_INPUT', 'IMAGE_UNREADABLE', 'IMAGE_SIZE',
 ]);
 
 export function exitCodeOf(error: unknown): ExitCode {

@@ -4,6 +4,7 @@ import { SightlineError } from '../errors.js';
 import { camerasCommand } from './cameras.js';
 import { configCommand } from './config.js';
 import { modelsCommand } from './models.js';
+import { ptzCommand } from './ptz.js';
 import { serviceCommand } from './service.js';
 import { createContext, errorLine, exitCodeOf, type CliIo, type ExitCode } from './context.js';
 import { readVersion } from '../version.js';
@@ -24,6 +25,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
     })
     .command('cameras', 'the embedded camera registry', camerasCommand(cli))
     .command('models', 'the networks', modelsCommand(cli))
+    .command('ptz', 'where PTZ cameras really look', ptzCommand(cli))
     .command('config', 'the configuration', configCommand(cli))
     .command('service', 'the systemd service', serviceCommand(cli))
     .command('docs <root>', false, (docs) => docs.positional('root', { type: 'string', demandOption: true, describe: 'root of a clone' }), async (argv) => {

@@ -159,6 +159,6 @@ function maskedUrl(value: string): string {
 
 /** Values that must not be logged. */
 export function secretsOf(config: Config): string[] {
-  const secrets = [config.php_system.auth_token, config.server.api_token, config.database.password, config.database.encryption_key];
+  const secrets = [config.php_system.auth_token, config.server.api_token, config.database.password, config.database.encryption_key, config.detection.baseline_key];
   return secrets.filter((secret) => secret !== undefined);
 }

@@ -89,6 +89,7 @@ function leafAt(schema: Leaf, path: string): Leaf | undefined {
 function* texts(schema: Leaf, value: unknown, path: string): Generator<{ path: string; leaf: Leaf; item: string }> {
   if (schema.properties === undefined) {
     if (typeof value === 'string') yield { path, leaf: schema, item: value };
+    if (schema.items !== undefined && Array.isArray(value)) for (const [index, item] of value.entries()) yield* texts(schema.items, item, `${path}.${index}`);
     return;
   }
   if (typeof value !== 'object' || value === null) return;

@@ -9,6 +9,7 @@ export const RULES: Record<string, (value: string) => string | undefined> = {
   // Header values are latin1 without control characters; a token with a line break would end the header.
   header_value: (value) => (/^[\x21-\x7e]+$/.test(value) ? undefined : 'printable ASCII characters without blanks'),
   timezone: (value) => (isTimezone(value) ? undefined : 'an IANA time zone such as Pacific/Auckland'),
+  time_of_day: (value) => (/^([01]?\d|2[0-3]):[0-5]\d$/.test(value) ? undefined : 'a time of day such as 08:30'),
   api_token: (value) => (/^[\x21-\x7e]{16,}$/.test(value) ? undefined : 'at least 16 printable ASCII characters without blanks'),
   encryption_key: (value) => (encryptionKey(value) === undefined ? '32 bytes, or 44 characters of base64 that stand for 32 bytes' : undefined),
 };

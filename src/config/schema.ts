@@ -74,6 +74,14 @@ const Detection = Type.Object(
     alert_threshold: num('risk above which an anomaly_alert is raised', { default: 0.9, min: 0, max: 1 }),
     baseline_enabled: bool('compare with what the camera usually sees', true),
     baseline_days: int('days that a baseline looks back', { default: 30, min: 1, max: 365 }),
+    baseline_samples: int('samples, one a second, before a baseline says anything', { default: 3_600, min: 60, max: 1_000_000 }),
+    baseline_subjects: int('persons and cameras whose baselines are held in memory', { default: 512, min: 1, max: 10_000 }),
+    baseline_max_mib: int('size of the baselines on the disk, MiB; beyond it the oldest days go', { default: 256, min: 1, max: 65_536 }),
+    baseline_key: optionalText('key that baselines are encrypted with on the disk: 32 bytes, or 44 characters of base64; without it that of STATE_DIR/state.key', {
+      env: ['SIGHTLINE_BASELINE_KEY'],
+      secret: true,
+      rule: 'encryption_key',
+    }),
     cooldown_s: num('seconds before the same event of the same camera is raised again', { default: 60, min: 0, max: 86_400 }),
     indicators: Indicators,
   },
@@ -174,6 +182,22 @@ const RegistrySection = Type.Object(
   { ...closed, description: 'the camera table of the PHP system, read when a database is configured' },
 );
 
+const Shift = Type.Object(
+  {
+    camera_id: Type.Integer({ description: 'camera', minimum: 1, maximum: 2_147_483_647 }),
+    staff_id: Type.Integer({ description: 'who is seen there', minimum: 1, maximum: 2_147_483_647 }),
+    days: Type.Optional(Type.Array(Type.Union((['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const).map((day) => Type.Literal(day))), { description: 'days of the week on which it begins; without it every day', minItems: 1, maxItems: 7, uniqueItems: true })),
+    from: Type.String({ description: 'HH:MM in php_system.timezone', minLength: 4, maxLength: 5, rule: 'time_of_day' }),
+    to: Type.String({ description: 'HH:MM; not after `from`: on the next day', minLength: 4, maxLength: 5, rule: 'time_of_day' }),
+  },
+  { ...closed, description: 'a shift at a camera' },
+);
+
+const Staff = Type.Object(
+  { roster: Type.Array(Shift, { description: 'who is seen at a camera by time of day; the first that fits wins, then the staff_id of the camera', default: [], maxItems: 10_000 }) },
+  { ...closed, description: 'who is seen where' },
+);
+
 const Ptz = Type.Object(
   {
     devices_file: text('devices.yaml: the PTZ cameras that are monitored', 'devices.yaml', { env: ['PTZ_DEVICES'] }),
@@ -203,6 +227,7 @@ export const ConfigSchema = Type.Object(
     server: Server,
     database: Database,
     registry: RegistrySection,
+    staff: Staff,
     ptz: Ptz,
     logging: Logging,
     state_dir: text('folder of embedded databases, outbox and evidence', '.sightline', { env: ['STATE_DIR'] }),

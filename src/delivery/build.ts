@@ -1,6 +1,7 @@
 /** From what analysis says to the bodies that the receiver takes. Pure. */
 import type { AnalysisEvent, FrameAnalysis } from '../analysis/types.js';
-import type { AnomalyAlertBody, BehavioralDetectionBody, FrameAnalysisBody, UnattributedPayload } from './payloads.js';
+import type { BaselineSummary, ProfileGroup } from '../baselines/types.js';
+import type { AnomalyAlertBody, BaselineUpdateBody, BehavioralDetectionBody, FrameAnalysisBody, UnattributedPayload } from './payloads.js';
 
 /** A camera as payloads need it; `staff_id` null = not always the same person. */
 export interface PayloadCamera {
@@ -51,6 +52,21 @@ export function eventBody(
   const body = event.kind === 'anomaly_alert' ? alertBody(camera, event, settings, frame_path) : detectionBody(camera, event, settings, frame_path);
   const staff_id = camera.staff_id ?? settings.unknown_staff_id;
   return staff_id === undefined ? { attributed: false, body } : { attributed: true, body: attribute(body, staff_id) };
+}
+
+/** The body of a person's daily baseline: median and robust deviation of all that was measured. `interactions` are not measured, so not sent. */
+export function baselineBody({ staff_id, period_start, period_end, frames, metrics }: BaselineSummary): BaselineUpdateBody {
+  const data: Partial<Record<ProfileGroup, Record<string, number>>> = {};
+  for (const { name, group, value } of metrics) {
+    const profile = (data[group] ??= {});
+    profile[`${name}_median`] = rounded(value.median);
+    profile[`${name}_deviation`] = rounded(value.deviation);
+  }
+  return { result_type: 'baseline_update', staff_id, period_start, period_end, baseline_data: { ...data, total_frames: frames } };
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1e6) / 1e6;
 }
 
 /** The same event with its staff_id, in the contract's order of fields. */

@@ -17,6 +17,8 @@ export const GEOMETRY_FUNCTIONS = Object.keys({
   setSimdTarget: 0,
   fitGaze: 0,
   projectGaze: 0,
+  matchFeatures: 0,
+  estimateOffset: 0,
 } satisfies Record<keyof GeometryAddon, 0>);
 
 let loaded: GeometryAddon | undefined;

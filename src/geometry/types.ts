@@ -82,6 +82,61 @@ export interface NativeGazeModel {
   StW?: Float64Array | null;
 }
 
+/** Pixels and radians; see native/geometry/ptz_estimate.hpp. */
+export interface NativeOffsetProblem {
+  width: number;
+  height: number;
+  fx: number;
+  fy: number;
+  cx: number;
+  cy: number;
+  k1: number;
+  seed: number;
+  largest_offset_rad: number;
+  /** Four numbers a view: yaw, pitch, roll, zoom. */
+  references: Float64Array;
+  queries: Float64Array;
+  /** Seven numbers a match: reference, query, x and y in the reference, x and y in the query, diameter. */
+  matches: Float64Array;
+}
+
+export type NativeVerdict = 'used' | 'few_matches' | 'inconsistent' | 'poor_spread' | 'too_large';
+
+export interface NativeAngles {
+  yaw: number;
+  pitch: number;
+  roll: number;
+}
+
+export interface NativeViewOffset {
+  verdict: NativeVerdict;
+  angles: NativeAngles;
+  /** Of yaw, pitch, roll; row by row. */
+  covariance: Float64Array;
+  matches: number;
+  inliers: number;
+  cells: number;
+}
+
+export interface NativeOffset {
+  verdict: NativeVerdict;
+  angles: NativeAngles;
+  covariance: Float64Array;
+  half_interval: Float64Array;
+  log_zoom: number;
+  log_zoom_deviation: number;
+  k1: number;
+  k2: number;
+  noise_px: number;
+  scatter: number;
+  disagree: boolean;
+  inliers: number;
+  cells: number;
+  views: NativeViewOffset[];
+  /** 1 for the matches that took part. */
+  inlier: Uint8Array;
+}
+
 export interface GeometryAddon {
   info(): { simd: string; simd_supported: string[] };
   /** False when this CPU or build does not have it. For the whole process. */
@@ -94,4 +149,11 @@ export interface GeometryAddon {
    * @param wtransg With SfM sixteen numbers a gaze, translations not scaled.
    */
   projectGaze(model: NativeGazeModel, gazes: Float64Array, wtransg?: Float64Array): Float64Array;
+  /**
+   * Pairs of indexes (a, b, a, b, ...) that are each other's nearest and pass the ratio test. Off this thread.
+   * @param hamming Descriptors are bits, not numbers.
+   */
+  matchFeatures(a: Uint8Array, b: Uint8Array, descriptor_bytes: number, hamming: boolean, ratio: number): Promise<Uint32Array>;
+  /** Off this thread. Same input, same answer, on every SIMD target. */
+  estimateOffset(problem: NativeOffsetProblem): Promise<NativeOffset>;
 }

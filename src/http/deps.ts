@@ -4,7 +4,7 @@ import type { CameraChange, CameraRecord, CameraStatus, NewCamera } from '../cam
 import type { RegistryState } from '../cameras/registry.js';
 import type { ProbeResult } from '../capture/types.js';
 import type { FrameAnalysis } from '../analysis/types.js';
-import type { CallbacksSchema, DeadLetterSchema, PipelineSchema, ReplaySchema, CallbackTestSchema } from './schemas.js';
+import type { BaselinesSchema, CallbacksSchema, DeadLetterSchema, PipelineSchema, ReplaySchema, CallbackTestSchema } from './schemas.js';
 
 export interface HttpSettings {
   host: string;
@@ -50,6 +50,7 @@ export interface HttpDeps {
   };
   /** Of the newest analysed frame; undefined before the first. */
   analysis: { newest(cameraId: number): FrameAnalysis | undefined };
+  baselines: { list(): Promise<BaselinesAnswer> };
   pipeline: { snapshot(): Pipeline };
   callbacks: {
     summary(): Callbacks;
@@ -65,6 +66,7 @@ export interface Health {
   ok: boolean;
   reasons: string[];
 }
+export type BaselinesAnswer = Static<typeof BaselinesSchema>;
 export type Pipeline = Static<typeof PipelineSchema>;
 export type Callbacks = Static<typeof CallbacksSchema>;
 export type Replay = Static<typeof ReplaySchema>;

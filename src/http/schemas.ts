@@ -152,6 +152,34 @@ const EventSchema = Type.Object(
   { description: 'an event that this frame raised' },
 );
 
+const history = {
+  subject: Type.String({ description: 'staff:ID or camera:ID' }),
+  state: Type.String({ description: 'learning or ready: until then it says nothing' }),
+  samples: Count('samples, one a second'),
+  needed: Count('samples before it says anything'),
+  days: Count('days with samples'),
+};
+const HistorySchema = Type.Object(history, { description: 'the baseline over days' });
+export const BaselinesSchema = Type.Object(
+  {
+    subjects: Count('persons and cameras with a baseline on the disk'),
+    days: Count('days kept, of all subjects'),
+    bytes: Count('size on the disk'),
+    in_memory: Count('baselines held in memory'),
+    dropped: Count('frames of subjects that found no room in memory'),
+    unreadable: Count('days that could not be opened: damaged, or another key'),
+    updates: Count('daily updates made since the start'),
+    last_day: Nullable(Type.String(), 'the day that runs, YYYY-MM-DD in php_system.timezone; null = just started'),
+    baselines: Type.Array(
+      Type.Object({
+        ...history,
+        values: Type.Record(Type.String(), Type.Object({ median: Type.Number(), deviation: Type.Number({ description: '1.4826 × median absolute deviation' }), count: Count('measurements') }), { description: 'what is usual, in the units of docs/indicators.md' }),
+      }),
+    ),
+  },
+  { description: 'what is usual for persons and cameras; measurements of visible behaviour, not facts about a person' },
+);
+
 /** The JSON form of a FrameAnalysis: its type is that one's, a test holds a real one against the schema. */
 const AnalysisShape = Type.Object(
   {
@@ -171,7 +199,8 @@ const AnalysisShape = Type.Object(
     anomalies: Type.Array(Type.Object({ type: Type.String(), score: Unit('0..1') })),
     risk_score: Type.Number(),
     risk_level: Type.String({ description: 'MINIMAL, LOW, MEDIUM, HIGH or CRITICAL' }),
-    baseline: Type.Object({ state: Type.String({ description: 'off, learning or ready' }), samples: Count('samples'), needed: Count('samples') }),
+    signals: Type.Record(Type.String(), Type.Number(), { description: 'what was measured of that subject, in the units of docs/indicators.md' }),
+    baseline: Type.Object({ state: Type.String({ description: 'off, learning or ready' }), samples: Count('samples'), needed: Count('samples'), history: Type.Optional(HistorySchema) }),
     missing: Type.Array(Type.String(), { description: 'model slots that gave nothing for this frame' }),
     events: Type.Array(EventSchema),
   },

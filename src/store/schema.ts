@@ -34,6 +34,30 @@ export interface CameraOverlaysTable {
   enabled: Generated<0 | 1 | null>;
 }
 
+/** One day of a subject's baseline: encrypted, see src/baselines/repository.ts. */
+export interface BaselineDaysTable {
+  /** `staff:42` or `camera:7`. */
+  subject: string;
+  /** YYYY-MM-DD in the receiver's zone. */
+  day: string;
+  box: Buffer;
+  bytes: number;
+  updated_ms: number;
+}
+
+export interface BaselineSubjectsTable {
+  subject: string;
+  /** Last day that an update told of. */
+  sent_day: string;
+}
+
+/** The fitted anomaly model of a camera, encrypted. */
+export interface BaselineModelsTable {
+  camera_id: number;
+  box: Buffer;
+  updated_ms: number;
+}
+
 /** Callbacks that the receiver has not taken yet. A row is deleted in the transaction that records its delivery. */
 export interface OutboxTable {
   /** Rises with each row, never used twice. */
@@ -123,6 +147,9 @@ export interface MigrationsTable {
 export interface StoreTables {
   cameras: CamerasTable;
   camera_overlays: CameraOverlaysTable;
+  baseline_days: BaselineDaysTable;
+  baseline_subjects: BaselineSubjectsTable;
+  baseline_models: BaselineModelsTable;
   outbox: OutboxTable;
   dead_letters: DeadLettersTable;
   ptz_runs: PtzRunsTable;

@@ -44,7 +44,7 @@ t.test('a frame with nobody in it says so and invents nothing', async (t) => {
   const [found] = run(createCameraAnalyser(), [empty(0)]);
   t.strictSame(found, {
     frame_timestamp: '2025-11-14T14:30:00.000Z', seq: 0, width: 640, height: 480, faces: [], persons: [], objects: [], action: null, anomaly: null,
-    indicators: {}, indicator_coverage: {}, anomalies: [], risk_score: 0, risk_level: 'MINIMAL', baseline: { state: 'learning', samples: 0, needed: 300 },
+    indicators: {}, indicator_coverage: {}, anomalies: [], risk_score: 0, risk_level: 'MINIMAL', signals: {}, baseline: { state: 'learning', samples: 0, needed: 300 },
     missing: [], events: [],
   });
 });

@@ -24,7 +24,7 @@ const ANALYSIS: FrameAnalysis = {
   indicator_coverage: {},
   anomalies: [{ type: 'unusual_movement', score: 0.93 }],
   risk_score: 0.4,
-  risk_level: 'MEDIUM',
+  risk_level: 'MEDIUM', signals: {},
   baseline: { state: 'ready', samples: 300, needed: 300 },
   missing: [],
   events: [],

@@ -22,7 +22,7 @@ const ANALYSIS: FrameAnalysis = {
   faces: [{ box: [1, 2, 3, 4], score: 0.9, emotions: { happy: 1 }, gaze: { vector: [0, 0, -1], yaw_deg: 0, pitch_deg: 0 }, head: { yaw_deg: 1, pitch_deg: 2, roll_deg: 3 }, eye_openness: [0.3, 0.3], track_id: 1 }],
   persons: [{ score: 0.8, box: [1, 2, 3, 4], keypoints: [{ name: 'nose', x: 1, y: 2, score: 0.5 }], track_id: 1, action: { label: 'still', score: 1, labels: { still: 1 } }, indicators: { stress: 0.5 } }],
   objects: [{ label: 'chair', score: 0.7, box: [1, 2, 3, 4] }], action: { label: 'still', score: 1, labels: { still: 1 } }, anomaly: { score: 0.1, error: 0.2, type: 'motion' },
-  indicators: { stress: 0.5 }, indicator_coverage: { stress: 1 }, track_id: 1, anomalies: [{ type: 'motion', score: 0.6 }], risk_score: 0.15, risk_level: 'MINIMAL', baseline: { state: 'ready', samples: 300, needed: 300 },
+  indicators: { stress: 0.5 }, indicator_coverage: { stress: 1 }, track_id: 1, anomalies: [{ type: 'motion', score: 0.6 }], risk_score: 0.15, risk_level: 'MINIMAL', signals: {}, baseline: { state: 'ready', samples: 300, needed: 300 },
   missing: ['gaze'],
   events: [{ kind: 'behavioral_detection', type: 'stress_indicators', category: 'emotional', frame_timestamp: '2025-01-01T00:00:00.000Z', seq: 3, track_id: 1, confidence: 0.9, deviation: 0.5, severity: 'HIGH', risk_score: 0.9, context: { emotion: 'anxious' }, indicators: ['stress_markers'], duration_seconds: 2 }],
 };
@@ -99,6 +99,7 @@ async function world(t: Test, settings: Partial<HttpSettings> = {}): Promise<Wor
       },
     },
     analysis: { newest: (id) => (id === 1 ? ANALYSIS : undefined) },
+    baselines: { list: async () => ({ subjects: 1, days: 2, bytes: 3, in_memory: 1, dropped: 0, unreadable: 0, updates: 0, last_day: null, baselines: [{ subject: 'staff:42', state: 'learning', samples: 1, needed: 60, days: 1, values: { stress: { median: 0.2, deviation: 0.1, count: 1 } } }] }) },
     pipeline: { snapshot: () => PIPELINE },
     callbacks: {
       summary: () => CALLBACKS,

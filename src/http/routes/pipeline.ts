@@ -1,9 +1,14 @@
 /** What the pipeline does. */
 import type { HttpDeps } from '../deps.js';
-import { ErrorSchema, PipelineSchema } from '../schemas.js';
+import { BaselinesSchema, ErrorSchema, PipelineSchema } from '../schemas.js';
 import type { Server } from '../server.js';
 
-export function pipelineRoutes(app: Server, { pipeline }: HttpDeps): void {
+export function pipelineRoutes(app: Server, { pipeline, baselines }: HttpDeps): void {
+  app.get(
+    '/api/baselines',
+    { schema: { summary: 'Baselines over days: how far they have come, and what is usual', tags: ['pipeline'], response: { 200: BaselinesSchema, 401: ErrorSchema, 403: ErrorSchema } } },
+    async () => baselines.list(),
+  );
   app.get(
     '/api/pipeline',
     { schema: { summary: 'Frames per second, latencies, batch sizes and drops, per stage', tags: ['pipeline'], response: { 200: PipelineSchema, 401: ErrorSchema, 403: ErrorSchema } } },

@@ -2,7 +2,8 @@ import type { Migration } from '../migrate.js';
 import { cameras } from './001_cameras.js';
 import { outbox } from './002_outbox.js';
 import { cameraOverlays } from './003_camera_overlays.js';
-import { ptzResults } from './004_ptz_results.js';
+import { baselines } from './004_baselines.js';
+import { ptzResults } from './005_ptz_results.js';
 
 /** Every migration, in order. Add at the end; never change one that has been released. */
-export const MIGRATIONS: readonly Migration[] = [cameras, outbox, cameraOverlays, ptzResults];
+export const MIGRATIONS: readonly Migration[] = [cameras, outbox, cameraOverlays, baselines, ptzResults];

@@ -5,7 +5,7 @@ import type { Migration } from '../migrate.js';
  * anywhere else, so a crash loses none and sends none twice.
  */
 export const ptzResults: Migration = {
-  version: 4,
+  version: 5,
   name: 'ptz_results',
   up: `
     CREATE TABLE ptz_runs (

@@ -1,0 +1,8 @@
+/** `sightline ptz ...`: checks of PTZ cameras. */
+import type { Argv } from 'yargs';
+import type { CliContext } from './context.js';
+import { ptzOffsetCommand } from './ptz_offset.js';
+
+export function ptzCommand(cli: CliContext): (yargs: Argv) => Argv {
+  return (yargs) => ptzOffsetCommand(cli)(yargs).demandCommand(1, 'ptz: expected one of offset');
+}
