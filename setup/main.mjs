@@ -12,6 +12,7 @@ import { nativeBuild } from './steps/native_build.mjs';
 import { nodeVersion } from './steps/node_version.mjs';
 import { npmPackages } from './steps/npm_packages.mjs';
 import { systemPackages } from './steps/system_packages.mjs';
+import { webBuild } from './steps/web_build.mjs';
 
 const common = (profile) => [
   nodeVersion,
@@ -22,6 +23,7 @@ const common = (profile) => [
   addonPackage('@u4/opencv4nodejs', { env: { OPENCV4NODEJS_DISABLE_AUTOBUILD: '1' } }), // against Debian's libopencv-dev
   nativeBuild,
   compile,
+  webBuild,
   models,
 ];
 const PROFILES = {

@@ -21,13 +21,14 @@ import type { Delivery } from './delivery/types.js';
 import { Degradation } from './degradation.js';
 import { FramePath } from './frame_path.js';
 import { createServer } from './http/server.js';
-import { httpDeps } from './http_deps.js';
+import { historyReading, httpDeps } from './http_deps.js';
 import { Dispatcher } from './inference/dispatcher.js';
 import { poolInputs, startEngine, type Engine } from './inference/engine.js';
 import { Learning } from './learning.js';
 import { loadModels } from './inference/models.js';
 import { ortPackageVersion } from './inference/ort_version.js';
 import { PipelineReport } from './inference/report.js';
+import { startHistory, type History } from './observability/history.js';
 import { createMetrics, type Metrics } from './observability/metrics.js';
 import { createRepeats, type Repeats } from './observability/repeats.js';
 import type { Log } from './observability/log.js';
@@ -93,6 +94,8 @@ export interface Stages {
   metrics: Metrics;
   /** Says repeated camera faults once a minute. */
   repeats: Repeats;
+  /** Samples of the last hour; empty until everything runs. */
+  history: History;
   started_ms: number;
   stopping: boolean;
 }
@@ -161,6 +164,8 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
   stages.degradation.start();
   closers.push('degradation', 100, () => { stages.degradation.stop(); });
   closers.push('camera states', 100, writeHealth(stages, registry));
+  stages.history = startHistory(() => historyReading(stages));
+  closers.push('history', 100, () => { stages.history.stop(); });
   const server = await createServer(httpDeps(stages));
   closers.push('http', 1_000, () => server.close());
   const url = await server.listen({ host: config.server.host, port: config.server.port });
@@ -277,6 +282,7 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
   const stages: Stages = {
     options, addon, store, engine, dispatcher, report, frames, learning, delivery, cameras, registry, metrics, repeats,
     degradation,
+    history: { since: () => [], stop: () => undefined },
     started_ms: Date.now(),
     stopping: false,
   };

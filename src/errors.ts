@@ -51,6 +51,7 @@ export const ERRORS = {
   MODEL_UNAVAILABLE: { status: 503, about: 'no model could be opened' },
   STATE_KEY: { status: 500, about: 'the key file of the state folder is damaged, or others may read it' },
   SERVICE_INSTALL: { status: 400, about: 'the systemd service cannot be installed or removed here; the message says why' },
+  PAGES_MISSING: { status: 503, about: 'the web pages are not built' },
   STATE_IN_USE: { status: 409, about: 'another daemon uses this state folder' },
   IMAGE_UNREADABLE: { status: 400, about: 'a picture is empty, too large, or does not decode' },
   IMAGE_SIZE: { status: 400, about: 'a picture has another size than its camera' },

@@ -7,6 +7,7 @@ import { providersOf } from './config/schema.js';
 import { SightlineError } from './errors.js';
 import type { HttpDeps } from './http/deps.js';
 import { liveness, readiness } from './health.js';
+import type { Reading } from './observability/history.js';
 import { Progress } from './progress.js';
 import { partsOf } from './stage_parts.js';
 
@@ -62,6 +63,7 @@ export function httpDeps(stages: Stages): HttpDeps {
       list: async () => ({ ...(await stages.learning.baselines.status()), unreadable: stages.learning.unreadable, baselines: stages.learning.baselines.list() }),
     },
     pipeline: { snapshot: () => pipelineSnapshot(stages) },
+    history: stages.history,
     callbacks: {
       summary: () => ({ ...stages.delivery.status(), ...counters(stages) }),
       replay: (ids) => stages.delivery.replay(ids),
@@ -87,6 +89,12 @@ async function preview({ registry }: Stages, given: NewCamera | CameraChange, ca
 function counters(stages: Stages): Pick<ReturnType<HttpDeps['callbacks']['summary']>, 'dead_letters' | 'local_only' | 'dropped'> {
   const { dead_letters, local_only, dropped } = stages.delivery.counters();
   return { dead_letters, local_only, dropped };
+}
+
+/** What a sample of the history is made of. */
+export function historyReading(stages: Stages): Reading {
+  const { frames_per_s, latency_ms, batches, drops } = pipelineSnapshot(stages);
+  return { frames_per_s, latency_ms, batches, drops, backlog: stages.delivery.status().backlog };
 }
 
 function pipelineSnapshot(stages: Stages): ReturnType<HttpDeps['pipeline']['snapshot']> {

@@ -5,6 +5,7 @@ import type { RegistryState } from '../cameras/registry.js';
 import type { ProbeResult } from '../capture/types.js';
 import type { FrameAnalysis } from '../analysis/types.js';
 import type { BaselinesSchema, CallbacksSchema, DeadLetterSchema, PipelineSchema, ReplaySchema, CallbackTestSchema } from './schemas.js';
+import type { HistorySample } from '../observability/history.js';
 
 export interface HttpSettings {
   host: string;
@@ -52,6 +53,8 @@ export interface HttpDeps {
   analysis: { newest(cameraId: number): FrameAnalysis | undefined };
   baselines: { list(): Promise<BaselinesAnswer> };
   pipeline: { snapshot(): Pipeline };
+  /** Samples of the last hour that are later than a moment, oldest first. */
+  history: { since(at_ms: number): HistorySample[] };
   callbacks: {
     summary(): Callbacks;
     /** Puts dead letters back into the outbox. */

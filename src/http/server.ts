@@ -9,7 +9,8 @@ import { createGuard } from './guard.js';
 import { callbackRoutes } from './routes/callbacks.js';
 import { cameraRoutes } from './routes/cameras.js';
 import { healthRoutes } from './routes/health.js';
-import { pageRoutes } from './routes/page.js';
+import { overviewRoutes } from './routes/overview.js';
+import { pageRoutes } from './routes/pages.js';
 import { pipelineRoutes } from './routes/pipeline.js';
 import { compileValidator } from './validate.js';
 
@@ -21,6 +22,8 @@ const HEADERS = {
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
   'cross-origin-resource-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  'permissions-policy': 'camera=(self), fullscreen=(self), microphone=(), geolocation=()',
   'cache-control': 'no-store',
 } as const;
 
@@ -69,7 +72,7 @@ export async function createServer(deps: HttpDeps): Promise<Server> {
       ...(settings.api_token === undefined ? {} : { components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } }, security: [{ token: [] }] }),
     },
   });
-  for (const routes of [healthRoutes, cameraRoutes, pipelineRoutes, callbackRoutes, pageRoutes]) {
+  for (const routes of [healthRoutes, cameraRoutes, pipelineRoutes, callbackRoutes, overviewRoutes, pageRoutes]) {
     await app.register(async (scope) => routes(scope.withTypeProvider<TypeBoxTypeProvider>(), deps));
   }
   await app.ready();

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { Value } from '@sinclair/typebox/value';
 import type { InjectOptions } from 'fastify';
@@ -6,6 +7,7 @@ import type { CameraRecord } from '../../src/cameras/types.js';
 import { SightlineError } from '../../src/errors.js';
 import type { HttpDeps, HttpSettings } from '../../src/http/deps.js';
 import { AnalysisSchema, CallbacksSchema, CameraStatusSchema, PipelineSchema } from '../../src/http/schemas.js';
+import { PAGES_DIR } from '../../src/http/routes/pages.js';
 import { createServer } from '../../src/http/server.js';
 
 const SETTINGS: HttpSettings = { host: 'localhost', port: 0, trust_proxy: false, body_limit_kib: 4, request_timeout_ms: 1000 };
@@ -34,6 +36,7 @@ const CALLBACKS = {
   backlog: 1, delivered: 2, failed: 3, dead_letters: 0, local_only: 0, dropped: { outbox_full: 0 }, oldest_age_s: null,
   targets: [{ url: 'https://php/cb', state: 'closed', backlog: 1, delivered: 2, failed: 3, last_status: 200, last_error: null, last_success_at: '2025-01-01T00:00:00.000Z' }],
 };
+const SAMPLE = { at_ms: 1000, frames_per_s: 10, p50_ms: 1, p99_ms: null, fill: { centernet: 0.5 }, dropped: 2, backlog: 1 };
 const LETTER = { id: 4, idempotency_key: 'k', result_type: 'anomaly_alert', camera_id: 1, created_at: '2025-01-01T00:00:00.000Z', attempts: 1, last_status: 400, last_error: 'X', body: { severity: 'HIGH' } };
 const PROBE = { ok: true, reason: '', detail: '', codec: 'h264', pixel_format: 'yuv420p', transport: 'tcp', width: 1, height: 1, source_fps: 25, open_ms: 1, first_frame_ms: 2 };
 
@@ -101,6 +104,7 @@ async function world(t: Test, settings: Partial<HttpSettings> = {}): Promise<Wor
     analysis: { newest: (id) => (id === 1 ? ANALYSIS : undefined) },
     baselines: { list: async () => ({ subjects: 1, days: 2, bytes: 3, in_memory: 1, dropped: 0, unreadable: 0, updates: 0, last_day: null, baselines: [{ subject: 'staff:42', state: 'learning', samples: 1, needed: 60, days: 1, values: { stress: { median: 0.2, deviation: 0.1, count: 1 } } }] }) },
     pipeline: { snapshot: () => PIPELINE },
+    history: { since: (at_ms) => [SAMPLE].filter((sample) => sample.at_ms > at_ms) },
     callbacks: {
       summary: () => CALLBACKS,
       replay: async (ids) => {
@@ -140,7 +144,7 @@ t.test('health', async (t) => {
   t.same((await it.get('/health/ready')).json(), { status: 'ok', reasons: [] });
 });
 
-t.test('metrics, description and page', async (t) => {
+t.test('metrics and description', async (t) => {
   const it = await world(t);
   const metrics = await it.get('/metrics');
   t.same([metrics.status, metrics.headers['content-type'], metrics.text], [200, 'text/plain; version=0.0.4', 'sightline_x 1\n']);
@@ -149,13 +153,41 @@ t.test('metrics, description and page', async (t) => {
   t.match(openapi, /^3\./);
   t.ok(paths['/api/cameras/{id}/snapshot.jpg']);
   for (const [path, methods] of Object.entries(paths)) for (const [method, { responses }] of Object.entries(methods)) t.ok(Object.keys(responses).length > 0, `${method} ${path} says what it answers`);
-  const page = await it.get('/');
-  t.equal(page.headers['content-type'], 'text/html; charset=utf-8');
-  t.match(page.text, '1.2.3&#60;');
-  t.notMatch(page.text, /<script>|onclick|style="/, 'nothing inline: the policy forbids it');
-  t.match(page.headers['content-security-policy'], /default-src 'none'; script-src 'self'/);
-  t.match((await it.get('/app.js')).headers['content-type'], 'text/javascript');
-  t.match((await it.get('/app.css')).headers['content-type'], 'text/css');
+});
+
+t.test('the overview: one answer for the operations page, samples only from where the page is', async (t) => {
+  const it = await world(t);
+  const overview = (await it.get('/api/overview')).json() as { cameras: { marks: unknown[]; drops: number; risk_level: string }[]; samples: unknown[]; pipeline: unknown; callbacks: { backlog: number } };
+  t.match(overview, { version: '1.2.3<', ready: true, reasons: [], callbacks: { backlog: 1 }, samples: [SAMPLE], pipeline: { frames_per_s: 10, providers: { centernet: 'cpu' } } });
+  t.same(overview.cameras[0]?.marks, [
+    { kind: 'face', box: [0.0016, 0.0056, 0.0047, 0.0111], label: 'happy', score: 0.9 },
+    { kind: 'person', box: [0.0016, 0.0056, 0.0047, 0.0111], label: 'still', score: 0.8 },
+    { kind: 'object', box: [0.0016, 0.0056, 0.0047, 0.0111], label: 'chair', score: 0.7 },
+  ]);
+  t.match(overview.cameras[0], { drops: 1, risk_level: 'MINIMAL' });
+  t.notMatch(JSON.stringify(overview), /geheim/);
+  t.same(((await it.get('/api/overview?since=1000')).json() as { samples: unknown[] }).samples, []);
+  t.equal((await it.get('/api/overview?since=x')).status, 400);
+});
+
+t.test('the pages: nothing inline, assets kept by browsers, an error that says what to do where they are not built', async (t) => {
+  const it = await world(t);
+  const built = existsSync(PAGES_DIR);
+  for (const path of ['/', '/calibrate']) {
+    const page = await it.get(path);
+    if (!built) {
+      t.equal(errorOf(page).code, 'PAGES_MISSING');
+      continue;
+    }
+    t.match(page.headers, { 'content-type': /text\/html/, 'cache-control': 'no-store', 'content-security-policy': /default-src 'none'; script-src 'self'/, 'permissions-policy': /camera=\(self\)/ });
+    t.notMatch(page.text, /<script>|<style|onclick|style="/, 'nothing inline: the policy forbids it');
+    t.notMatch(page.text, /(src|href)="(https?:)?\/\//, 'nothing of others');
+    for (const [, asset = ''] of page.text.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)) {
+      const file = await it.get(asset, { headers: { 'accept-encoding': 'br' } });
+      t.match(file, { status: 200, headers: { 'cache-control': /immutable/, 'x-content-type-options': 'nosniff' } }, asset);
+    }
+  }
+  for (const path of ['/assets/', '/assets/../index.html', '/assets/%2e%2e/index.html', '/assets/nothing.js', '/index.html']) t.equal((await it.get(path)).status, 404, path);
 });
 
 t.test('every answer has the security headers', async (t) => {
@@ -288,7 +320,7 @@ t.test('with an API token, the API and the metrics want it', async (t) => {
     }
   }
   t.equal((await it.get('/api/cameras', { headers: { authorization: 'bearer a-long-enough-token' } })).status, 200);
-  for (const url of ['/', '/app.js', '/health', '/health/live', '/health/ready', '/openapi.json']) t.equal((await it.get(url)).status, 200, url);
+  for (const url of ['/health', '/health/live', '/health/ready', '/openapi.json']) t.equal((await it.get(url)).status, 200, url);
   t.equal((await it.get('/health', { headers: { host: 'cam.example' } })).status, 200, 'any name may be used');
 });
 

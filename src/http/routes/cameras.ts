@@ -8,6 +8,7 @@ import {
   AnalysisSchema, CameraChangeSchema, CameraIdParams, CameraSchema, CameraStatusSchema, CameraStatusesSchema, DryRunQuery, DryRunSchema, ErrorSchema, NewCameraSchema, ProbeRequestSchema, ProbeSchema, RegistrySchema, SnapshotQuery,
 } from '../schemas.js';
 import type { Server } from '../server.js';
+import { shareSnapshots } from '../thumbnails.js';
 
 const errors = { 400: ErrorSchema, 401: ErrorSchema, 403: ErrorSchema };
 const missing = { ...errors, 404: ErrorSchema };
@@ -15,6 +16,7 @@ const DEFAULT_QUALITY = 85;
 
 export function cameraRoutes(app: Server, { cameras, analysis }: HttpDeps): void {
   const tags = ['cameras'];
+  const snapshot = shareSnapshots((id, options) => cameras.snapshot(id, options));
   const shown = (camera: CameraRecord): CameraRecord => ({ ...camera, url: shownUrl(camera.url) });
   const registered = async (id: number): Promise<CameraRecord> => {
     const camera = await cameras.get(id);
@@ -87,7 +89,7 @@ export function cameraRoutes(app: Server, { cameras, analysis }: HttpDeps): void
     },
     async (request, reply) => {
       const { width, quality } = request.query;
-      const jpeg = await cameras.snapshot(request.params.id, { max_width: width ?? 0, quality: quality ?? DEFAULT_QUALITY });
+      const jpeg = await snapshot(request.params.id, { max_width: width ?? 0, quality: quality ?? DEFAULT_QUALITY });
       if (jpeg === null) throw new SightlineError('CAMERA_NO_FRAME', `camera ${request.params.id} has not delivered a frame yet`);
       return reply.header('content-type', 'image/jpeg').send(jpeg);
     },
