@@ -252,6 +252,7 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
     },
     onAnswer: (answer) => {
       report.answer(answer);
+      if (answer.news) engine.note(answer.news);
       for (const [stage, us] of Object.entries(answer.stage_us)) metrics.observeStage(stage, us / 1e6);
       for (const [network, sizes] of Object.entries(answer.batches)) for (const size of sizes) metrics.observeBatch(network, size);
     },
@@ -313,6 +314,8 @@ function metricSources(stages: () => Stages): Parameters<typeof createMetrics>[0
         wanted: providersOf(stages().options.config.processing)[0] ?? 'cpu',
         used: network.provider ?? 'none',
         fallbacks: network.refusals.length,
+        up: network.state === 'running',
+        failures: network.failures,
       })),
   };
 }

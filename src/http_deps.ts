@@ -114,5 +114,6 @@ function pipelineSnapshot(stages: Stages): ReturnType<HttpDeps['pipeline']['snap
     workers: { count: engine.workers.size, threads_per_worker: threads, restarts: engine.workers.restarts() },
     capture_drops: drops,
   });
-  return { ...snapshot, degradation: stages.degradation.snapshot() };
+  const models = Object.fromEntries(engine.networks.map(({ network, state, provider, failures, last_error }) => [network, { state, provider, failures, last_error }]));
+  return { ...snapshot, models, degradation: stages.degradation.snapshot() };
 }

@@ -226,6 +226,16 @@ export const PipelineSchema = Type.Object(
     drops: Type.Record(Type.String(), Count('frames'), { description: 'dropped frames by reason, all cameras' }),
     queue: Type.Object({ waiting_frames: Count('ready, not taken'), batches_in_flight: Count('at the workers'), oldest_ms: Nullable(Type.Number()) }),
     providers: Type.Record(Type.String(), Type.Object({ wanted: Type.String(), used: Type.String(), fallbacks: Count('times') }), { description: 'by model' }),
+    models: Type.Record(
+      Type.String(),
+      Type.Object({
+        state: Type.String({ description: 'running, suspended (it failed too often and is tried again later) or missing' }),
+        provider: Nullable(Type.String()),
+        failures: Count('failed runs'),
+        last_error: Type.String({ description: 'the newest failure; empty = none' }),
+      }),
+      { description: 'state of each model; what a model that does not run would say is absent' },
+    ),
     degradation: Type.Object(
       {
         rung: Count('steps down the ladder; 0 = every camera has the rate it wants'),

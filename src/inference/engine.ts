@@ -8,7 +8,8 @@ import type { PoolInput } from '../capture/types.js';
 import { SightlineError } from '../errors.js';
 import { candidates, choose, loadLayout, measureCandidates, saveLayout, type Candidate, type Layout, type LayoutNetwork } from './layout.js';
 import type { Manifest, Network } from './manifest.js';
-import type { NetworkLayout, NetworkStatus, Provider, WorkerSetup } from './protocol.js';
+import { NetworkStates, type StateLog } from './network_states.js';
+import type { NetworkLayout, NetworkStatus, Provider, WorkerNews, WorkerSetup } from './protocol.js';
 import { startWorkers, type Workers } from './workers.js';
 
 export interface EngineOptions {
@@ -32,14 +33,16 @@ export interface EngineOptions {
   measure_limit_ms: number;
   /** Aborted: measuring and opening end with the run or session under way, and startEngine throws. */
   stop?: AbortSignal;
-  log: { info(fields: Record<string, unknown>, message: string): void; warn(fields: Record<string, unknown>, message: string): void };
+  log: StateLog;
 }
 
 export interface Engine {
   workers: Workers;
   layout: Layout;
-  /** What is open, by network; the same in every worker. */
-  networks: NetworkStatus[];
+  /** What is open, by network, now; the worst that any worker says. */
+  readonly networks: NetworkStatus[];
+  /** Takes note of what an answer says has become of the networks. */
+  note(news: WorkerNews): void;
   close(): Promise<void>;
 }
 
@@ -73,7 +76,14 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     if (!networks.some((network) => network.provider !== null)) {
       throw new SightlineError('MODEL_UNAVAILABLE', `no model could be opened: ${networks[0]?.refusals[0]?.message ?? 'the manifest is empty'}`);
     }
-    return { workers, layout, networks, close: () => workers.close() };
+    const states = new NetworkStates(networks, options.log);
+    return {
+      workers,
+      layout,
+      get networks() { return states.all; },
+      note: ({ thread, changed }) => { states.note(thread, changed); },
+      close: () => workers.close(),
+    };
   } catch (error) {
     await workers.close();
     throw error;

@@ -43,6 +43,12 @@ export interface NetworkStatus {
   /** Why earlier providers of the list were passed over, and why there is none; never a secret. */
   refusals: { provider: Provider; message: string }[];
   load_ms: number;
+  /** missing: no provider took it; suspended: it failed too often and is tried again later. */
+  state: 'running' | 'suspended' | 'missing';
+  /** Failed runs since the start. */
+  failures: number;
+  /** The newest failure; '' = none. */
+  last_error: string;
 }
 
 export interface StatusAnswer {
@@ -60,11 +66,22 @@ export interface FramesAnswer {
   /** Items of every run(), by network. */
   batches: Record<string, number[]>;
   failures: NetworkFailure[];
+  /** Added by the worker. */
+  news?: WorkerNews;
 }
 
 export interface NetworkFailure {
   network: string;
   message: string;
+  /** It was not run at all: not loaded, suspended, or nothing to work on. */
+  skipped?: boolean;
+}
+
+/** What an answer says of its worker's networks, beside the results. */
+export interface WorkerNews {
+  thread: number;
+  /** Networks whose status has changed since this worker's last answer. */
+  changed: NetworkStatus[];
 }
 
 export interface SequencesAnswer {
@@ -73,6 +90,8 @@ export interface SequencesAnswer {
   stage_us: Record<string, number>;
   batches: Record<string, number[]>;
   failures: NetworkFailure[];
+  /** Added by the worker. */
+  news?: WorkerNews;
 }
 
 export interface StillsAnswer {
@@ -82,6 +101,8 @@ export interface StillsAnswer {
   stage_us: Record<string, number>;
   batches: Record<string, number[]>;
   failures: NetworkFailure[];
+  /** Added by the worker. */
+  news?: WorkerNews;
 }
 
 export interface MeasureAnswer {

@@ -32,7 +32,7 @@ export class SequenceStage {
       const network = this.#options.networks.find((candidate) => candidate.produces === kind);
       if (own.length === 0 || !network) continue;
       if (!this.#options.available(network.id)) {
-        answer.failures.push({ network: network.id, message: 'not loaded' });
+        answer.failures.push({ network: network.id, message: 'not loaded', skipped: true });
         continue;
       }
       const started = this.#options.now_us();

@@ -77,10 +77,10 @@ export class StageGraph {
   }
 
   async #stage(network: Network, running: Running, failed: Set<Stage>): Promise<NetworkFailure | null> {
-    if (!this.#options.available(network.id)) return { network: network.id, message: 'not loaded' };
+    if (!this.#options.available(network.id)) return { network: network.id, message: 'not loaded', skipped: true };
     // Persons are found without an object model too: on the whole frame.
     if (network.source.kind === 'crop' && network.source.of !== 'objects' && failed.has(network.source.of)) {
-      return { network: network.id, message: `no ${network.source.of} to work on` };
+      return { network: network.id, message: `no ${network.source.of} to work on`, skipped: true };
     }
     try {
       if (network.source.kind === 'frame') await this.#frameLevel(network, running);

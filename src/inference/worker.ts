@@ -6,8 +6,9 @@ import { threadId, workerData } from 'node:worker_threads';
 import { loadCapture } from '../capture/native.js';
 import type { Outputs } from './decoders/types.js';
 import type { Network } from './manifest.js';
-import type { NetworkStatus, WorkerAnswer, WorkerSetup, WorkerTask } from './protocol.js';
+import type { FramesAnswer, SequencesAnswer, StillsAnswer, WorkerAnswer, WorkerSetup, WorkerTask } from './protocol.js';
 import { SequenceStage } from './sequences.js';
+import { SessionKeeper } from './session_keeper.js';
 import { StageGraph } from './stages.js';
 import { StillStage } from './stills.js';
 import { NetworkSession, ortVersion } from './worker_session.js';
@@ -16,24 +17,25 @@ import { NetworkSession, ortVersion } from './worker_session.js';
 const BARRIER_MS = 60_000;
 
 const setup = workerData as WorkerSetup;
-const sessions = new Map<string, NetworkSession>();
-const statuses: NetworkStatus[] = [];
-for (const network of setup.networks) {
-  const { session, status } = await NetworkSession.open({
-    network: network.id,
-    file: network.file,
-    providers: setup.providers,
-    gpu_device: setup.gpu_device,
-    threads: setup.layout[network.id]?.threads ?? 1,
-  });
-  statuses.push(status);
-  if (session) sessions.set(network.id, session);
-}
+const keeper = new SessionKeeper<NetworkSession>({
+  networks: setup.networks.map((network) => network.id),
+  providers: setup.providers,
+  open: (id, providers) =>
+    NetworkSession.open({
+      network: id,
+      file: setup.networks.find((network) => network.id === id)?.file ?? '',
+      providers,
+      gpu_device: setup.gpu_device,
+      threads: setup.layout[id]?.threads ?? 1,
+    }),
+  now_ms: () => performance.now(),
+});
+await keeper.openAll();
 
 let graph: StageGraph | null = null;
 const sequences = new SequenceStage({
   networks: setup.networks,
-  available: (id) => sessions.has(id),
+  available: (id) => keeper.session(id) !== null,
   run: (network, inputs) => sessionOf(network).run(inputs),
   now_us,
 });
@@ -56,13 +58,13 @@ function graphOptions() {
     inputs: setup.inputs,
     batch: Object.fromEntries(Object.entries(setup.layout).map(([id, layout]) => [id, layout.batch])),
     run: runImages,
-    available: (id: string) => sessions.has(id),
+    available: (id: string) => keeper.session(id) !== null,
     now_us,
   };
 }
 
 function sessionOf(network: Network): NetworkSession {
-  const session = sessions.get(network.id);
+  const session = keeper.session(network.id);
   if (!session) throw new Error(`${network.id}: not loaded`);
   return session;
 }
@@ -80,17 +82,27 @@ function now_us(): number {
 export default async function answer(task: WorkerTask): Promise<WorkerAnswer> {
   switch (task.kind) {
     case 'frames':
-      return stageGraph().frames(task.batch, task.rows);
+      return withNews(() => stageGraph().frames(task.batch, task.rows));
     case 'sequences':
-      return sequences.run(task.rows);
+      return withNews(() => sequences.run(task.rows));
     case 'stills':
-      return stillStage().run(task.files);
+      return withNews(() => stillStage().run(task.files));
     case 'status':
       meet(task.barrier, task.parties);
-      return { kind: 'status', thread: threadId, networks: statuses, ort_version: ortVersion() };
+      return { kind: 'status', thread: threadId, networks: keeper.statuses(), ort_version: ortVersion() };
     case 'measure':
       return { kind: 'measure', run_us: await measure(task.network, task.batch, task.runs, task.barrier, task.parties) };
   }
+}
+
+/** Runs a task with the sessions that can be used now, and says what has become of them. */
+async function withNews<A extends FramesAnswer | SequencesAnswer | StillsAnswer>(run: () => Promise<A>): Promise<A> {
+  await keeper.mend();
+  const answer = await run();
+  keeper.note(answer.failures, Object.keys(answer.batches));
+  const changed = keeper.takeChanges();
+  if (changed.length > 0) answer.news = { thread: threadId, changed };
+  return answer;
 }
 
 /** Waits until all parties are here. */
@@ -108,7 +120,7 @@ function meet(barrier: SharedArrayBuffer, parties: number): void {
 /** Median microseconds of one run of `items`, after one that is not counted. 0 for a network that is not loaded. */
 async function measure(id: string, items: number, runs: number, barrier: SharedArrayBuffer, parties: number): Promise<number> {
   const network = setup.networks.find((candidate) => candidate.id === id);
-  const session = sessions.get(id);
+  const session = keeper.session(id);
   if (network && session) await measureOnce(network, session, items);
   meet(barrier, parties);
   if (!network || !session) return 0;

@@ -4,6 +4,7 @@
  */
 import * as ort from 'onnxruntime-node';
 import type { NetworkStatus, Provider } from './protocol.js';
+import type { Opened } from './session_keeper.js';
 
 export interface SessionOptions {
   network: string;
@@ -27,25 +28,23 @@ export interface InputTensor {
 
 export class NetworkSession {
   readonly #session: ort.InferenceSession;
-  readonly status: NetworkStatus;
 
-  private constructor(session: ort.InferenceSession, status: NetworkStatus) {
+  private constructor(session: ort.InferenceSession) {
     this.#session = session;
-    this.status = status;
   }
 
   /**
    * Opens a network with the first provider that takes it. What was refused is in the status, for the log and the metrics: a fallback is never
    * silent. When none takes it the status says so and there is no session.
    */
-  static async open(options: SessionOptions): Promise<{ session: NetworkSession | null; status: NetworkStatus }> {
+  static async open(options: SessionOptions): Promise<Opened<NetworkSession>> {
     const started = performance.now();
     const refusals: NetworkStatus['refusals'] = [];
     for (const provider of options.providers) {
       try {
         const session = await ort.InferenceSession.create(options.file, sessionOptions(options, provider));
         const status = { network: options.network, provider, refusals, load_ms: performance.now() - started };
-        return { session: new NetworkSession(session, status), status };
+        return { session: new NetworkSession(session), status };
       } catch (error) {
         refusals.push({ provider, message: firstLine(error) });
       }

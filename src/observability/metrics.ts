@@ -13,7 +13,7 @@ export interface MetricSources {
   registry(): { state: string; problems: readonly unknown[] };
   slots(): { free: number; filling: number; ready: number; in_use: number };
   degradation(): { rung: number; slowed: readonly unknown[]; paused: readonly unknown[] };
-  providers(): { model: string; wanted: string; used: string; fallbacks: number }[];
+  providers(): { model: string; wanted: string; used: string; fallbacks: number; up: boolean; failures: number }[];
 }
 
 export interface Metrics {
@@ -76,6 +76,8 @@ export function createMetrics(sources: Partial<MetricSources>, build: { version:
   gauge('sightline_slots', 'batch slots by state', ['state'], () => Object.entries(sources.slots?.() ?? {}).filter(([state]) => SLOT_STATES.has(state)).map(([state, n]) => [{ state }, n]));
   gauge('sightline_provider', '1 for the execution provider in use', ['model', 'wanted', 'used'], () => (sources.providers?.() ?? []).map(({ model, wanted, used }) => [{ model, wanted, used }, 1]));
   pulled('sightline_provider_fallbacks_total', 'times a wanted execution provider was given up', ['model'], () => (sources.providers?.() ?? []).map(({ model, fallbacks }) => [{ model }, fallbacks]));
+  gauge('sightline_model_up', '1 = it runs; 0 = it is missing, or skipped because it failed too often', ['model'], () => (sources.providers?.() ?? []).map(({ model, up }) => [{ model }, up ? 1 : 0]));
+  pulled('sightline_model_failures_total', 'failed runs of a model', ['model'], () => (sources.providers?.() ?? []).map(({ model, failures }) => [{ model }, failures]));
   gauge('sightline_build_info', '1; the labels say what runs', ['version', 'simd', 'libav'], () => [[build, 1]]);
 
   const stage = new Histogram({ name: 'sightline_stage_seconds', help: 'time a stage took', labelNames: ['stage'], registers, buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5] });

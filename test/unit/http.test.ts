@@ -30,7 +30,7 @@ const ANALYSIS: FrameAnalysis = {
 };
 const PIPELINE = {
   frames_per_s: 10, frames_total: 100, latency_ms: { p50: 1, p95: 2, p99: null }, stages: { objects: { runs: 1, latency_ms: { p50: 1, p95: 1, p99: 1 } } }, batches: { centernet: { count: 1, mean_size: 4, target_size: 4 } },
-  degradation: { rung: 1, rungs: 4, lost_share: 0.125, slowed: [{ camera_id: 1, fps: 2.5, wanted_fps: 5 }], paused: [2] }, drops: { no_slot: 1 }, queue: { waiting_frames: 0, batches_in_flight: 1, oldest_ms: null }, providers: { centernet: { wanted: 'cuda', used: 'cpu', fallbacks: 1 } }, workers: { count: 2, threads_per_worker: 1, restarts: 0 },
+  models: { centernet: { state: 'suspended', provider: 'cpu', failures: 3, last_error: 'x' } }, degradation: { rung: 1, rungs: 4, lost_share: 0.125, slowed: [{ camera_id: 1, fps: 2.5, wanted_fps: 5 }], paused: [2] }, drops: { no_slot: 1 }, queue: { waiting_frames: 0, batches_in_flight: 1, oldest_ms: null }, providers: { centernet: { wanted: 'cuda', used: 'cpu', fallbacks: 1 } }, workers: { count: 2, threads_per_worker: 1, restarts: 0 },
 };
 const CALLBACKS = {
   backlog: 1, delivered: 2, failed: 3, dead_letters: 0, local_only: 0, dropped: { outbox_full: 0 }, oldest_age_s: null,
