@@ -19,11 +19,12 @@ import { createDelivery } from './delivery/delivery.js';
 import { localTimestamps } from './delivery/timestamps.js';
 import type { Delivery } from './delivery/types.js';
 import { Degradation } from './degradation.js';
-import { FramePath } from './frame_path.js';
+import { FramePath, type EvidencePath } from './frame_path.js';
 import { createServer } from './http/server.js';
 import { historyReading, httpDeps } from './http_deps.js';
 import { Dispatcher } from './inference/dispatcher.js';
 import { poolInputs, startEngine, type Engine } from './inference/engine.js';
+import { EventRecorder } from './evidence/recorder.js';
 import { Learning } from './learning.js';
 import { loadModels } from './inference/models.js';
 import { ortPackageVersion } from './inference/ort_version.js';
@@ -87,6 +88,7 @@ export interface Stages {
   report: PipelineReport;
   frames: FramePath;
   learning: Learning;
+  events: EventRecorder;
   delivery: Delivery;
   cameras: Cameras;
   degradation: Degradation;
@@ -109,6 +111,9 @@ const MEASURE_LIMIT_MS = 12_000;
 /** A worker that needs longer for a batch hangs. */
 const SLOW_AFTER_MS = 10_000;
 /** Batch slots beyond those that hold a waiting frame of every camera: one a worker, one to fill, one being handled. */
+/** Packets are kept so much longer than a clip is: results come a moment after their packet. */
+const CLIP_SLACK_S = 2;
+const CLIP_BYTES_MAX = 64 * 2 ** 20;
 const SPARE_SLOTS = 4;
 
 /** Opens everything. On a failure whatever had been opened is closed again and the error is thrown. */
@@ -156,6 +161,7 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
   closers.push('delivery', 2_500, () => stages.delivery.stop(2_000));
   await stages.delivery.start();
   await stages.learning.load();
+  closers.push('events', 2_000, () => stages.events.stop());
   closers.push('baselines', 2_000, () => stages.learning.stop(Date.now()));
   closers.push('dispatcher', 3_000, () => stages.dispatcher.stop(2_500));
   stages.dispatcher.start();
@@ -172,6 +178,7 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
   const housekeeping = setInterval(() => {
     stages.frames.keepOnly(new Set(stages.cameras.statuses().map((camera) => camera.camera_id)));
     stages.repeats.sweep();
+    stages.events.prune(Date.now()).catch((error: unknown) => { stages.repeats.warn({ err: error }, 'old evidence could not be forgotten'); });
     stages.learning.tick(Date.now()).catch((error: unknown) => { stages.repeats.warn({ err: error }, 'the baselines could not be kept'); });
   }, 10_000);
   closers.push('housekeeping', 100, () => {
@@ -226,6 +233,7 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
       fps: config.processing.fps,
       capture: config.capture,
       hw_device: config.capture.hw_decode === 'auto' && config.processing.use_gpu && gpuPresent() ? `cuda:${config.processing.gpu_device}` : '',
+      clip: clipSettings(config),
     },
     log: {
       info: (fields, message) => { log.info(fields, message); },
@@ -238,6 +246,7 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
   const metrics = createMetrics(metricSources(() => stages), { version: options.version, simd: info.simd, libav: info.libav });
   const delivery = createDelivery({ store, settings: config, log, metrics, staffOf: (camera_id) => frames.staffOf(camera_id) });
   const learning = new Learning({ db: store.db, config, delivery, log });
+  const events = new EventRecorder({ db: store.db, settings: config.evidence, state_dir: config.state_dir, addon, log: { warn: (fields, message) => { repeats.warn(fields, message); } } });
   const dispatcher: Dispatcher = new Dispatcher({
     addon,
     workers: engine.workers,
@@ -245,7 +254,7 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
     latency_budget_us: config.processing.latency_budget_ms * 900,
     slow_after_ms: SLOW_AFTER_MS,
     onSlow: (batch) => { log.error({ rows: batch.rows.length, after_ms: SLOW_AFTER_MS }, 'an inference worker does not answer'); },
-    onFrames: (answer) => frames.take(answer.frames),
+    onFrames: (answer, batch) => frames.take(answer.frames, batch),
     onLost: (batch, error) => {
       report.lost(batch.rows.length);
       log.error({ rows: batch.rows.length, err: error }, 'a batch was lost');
@@ -268,6 +277,7 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
       unknown_staff_id: config.delivery.unknown_staff_id,
     },
     learning,
+    evidence: evidencePath(addon, events, config),
     cadence: new Cadence({ interval_ms: config.delivery.frame_interval_s * 1000, stagger_ms: config.delivery.stagger_ms }),
     report,
     observe: { latency: (seconds) => { metrics.observeLatency(seconds); } },
@@ -281,13 +291,25 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
     log,
   });
   const stages: Stages = {
-    options, addon, store, engine, dispatcher, report, frames, learning, delivery, cameras, registry, metrics, repeats,
+    options, addon, store, engine, dispatcher, report, frames, learning, events, delivery, cameras, registry, metrics, repeats,
     degradation,
     history: { since: () => [], stop: () => undefined },
     started_ms: Date.now(),
     stopping: false,
   };
   return stages;
+}
+
+function evidencePath(addon: CaptureAddon, recorder: EventRecorder, { evidence }: Config): EvidencePath {
+  const options = { quality: evidence.jpeg_quality, max_width: evidence.jpeg_width };
+  const prefix = evidence.path_prefix ?? '';
+  return { recorder, jpeg: (batch, row) => addon.rowJpeg(batch, row, options), path_prefix: prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/` };
+}
+
+/** Memory for clips is shared out evenly among the cameras that may run. */
+function clipSettings({ evidence, cameras }: Config): { ms: number; bytes: number } {
+  if (!evidence.clips) return { ms: 0, bytes: 0 };
+  return { ms: Math.ceil((evidence.clip_before_s + evidence.clip_after_s + CLIP_SLACK_S) * 1000), bytes: Math.min(CLIP_BYTES_MAX, Math.floor((evidence.clip_memory_mib * 2 ** 20) / cameras.max_concurrent)) };
 }
 
 function analyserOptions(config: Config): AnalyserOptions {

@@ -3,11 +3,12 @@
  * sequence models → analysis → callbacks. One analyser a camera; bounded by the number of cameras.
  */
 import { createCameraAnalyser } from './analysis/analyser.js';
-import type { AnalyserOptions, CameraAnalyser, FrameAnalysis } from './analysis/types.js';
+import type { AnalyserOptions, AnalysisEvent, CameraAnalyser, FrameAnalysis } from './analysis/types.js';
 import type { CameraRef } from './cameras/types.js';
 import { eventBody, frameAnalysisBody, type BuildSettings } from './delivery/build.js';
 import type { Cadence } from './delivery/cadence.js';
 import type { Delivery } from './delivery/types.js';
+import { toldOf, type EventRecorder } from './evidence/recorder.js';
 import type { PipelineReport } from './inference/report.js';
 import type { Learning } from './learning.js';
 import type { FrameResult, SequenceResult, SequenceRow } from './inference/results.js';
@@ -21,12 +22,29 @@ export interface FramePathOptions {
   delivery: Pick<Delivery, 'enqueue' | 'keepLocal'>;
   body: BuildSettings;
   cadence: Cadence;
+  /** Keeps events with their frames and clips. */
+  evidence?: EvidencePath;
   /** Baselines over days and who is on duty; without it each camera stands for itself. */
   learning?: Learning;
   report: PipelineReport;
   observe: { latency(seconds: number): void };
   monotonicUs(): number;
   log: { warn(fields: Record<string, unknown>, message: string): void };
+}
+
+/** What keeping evidence takes. */
+export interface EvidencePath {
+  recorder: Pick<EventRecorder, 'picture' | 'keep'>;
+  /** JPEG of a row of a batch in use. */
+  jpeg(batch: number, row: number): Promise<Buffer>;
+  /** Put before the paths that the receiver gets. */
+  path_prefix: string;
+}
+
+/** Where the decoded frame of a result still is. */
+export interface HeldBatch {
+  batch: number;
+  rows: readonly { row: number; camera: number; seq: number }[];
 }
 
 export interface NewestAnalysis {
@@ -53,7 +71,7 @@ export class FramePath {
   }
 
   /** Takes the results of a batch; settles when each frame's analysis is done and its callbacks are on the way to the disk. */
-  async take(frames: FrameResult[]): Promise<void> {
+  async take(frames: FrameResult[], held?: HeldBatch): Promise<void> {
     const rows: SequenceRow[] = [];
     const pending = frames.flatMap((frame) => {
       const registered = this.#options.cameraOf(frame.camera);
@@ -77,7 +95,7 @@ export class FramePath {
         const result = by_key.get(first + index);
         return result ? [{ ...result, key: row.key }] : [];
       });
-      this.#conclude(frame, camera, watched, answers);
+      this.#conclude(frame, camera, watched, answers, held);
     }
   }
 
@@ -126,7 +144,7 @@ export class FramePath {
     }
   }
 
-  #conclude(frame: FrameResult, camera: CameraRef, watched: Watched, answers: SequenceResult[]): void {
+  #conclude(frame: FrameResult, camera: CameraRef, watched: Watched, answers: SequenceResult[], held: HeldBatch | undefined): void {
     const analysis = watched.analyser.conclude(frame, answers);
     this.#learn(camera.camera_id, watched, analysis, frame.wall_ms);
     const now_us = this.#options.monotonicUs();
@@ -137,7 +155,7 @@ export class FramePath {
     if (!watched.newest || watched.newest.analysis.seq < analysis.seq || watched.newest.analysis.frame_timestamp < analysis.frame_timestamp) {
       watched.newest = { analysis, latency_ms: latency_us / 1000 };
     }
-    this.#deliver(camera, analysis, frame.wall_ms);
+    this.#deliver(camera, analysis, frame, held);
   }
 
   #learn(camera_id: number, watched: Watched, analysis: FrameAnalysis, wall_ms: number): void {
@@ -150,18 +168,29 @@ export class FramePath {
     learning.fitted(camera_id, watched.analyser.baseline());
   }
 
-  #deliver(camera: CameraRef, analysis: FrameAnalysis, wall_ms: number): void {
+  #deliver(camera: CameraRef, analysis: FrameAnalysis, frame: FrameResult, held: HeldBatch | undefined): void {
     const { delivery, body, cadence } = this.#options;
     const { camera_id } = camera;
-    for (const event of analysis.events) {
-      const built = eventBody(camera, event, body);
-      const context = { camera_id, kind: event.kind };
-      const stored = built.attributed ? delivery.enqueue(built.body, context) : delivery.keepLocal(built.body, context);
-      this.#watch(stored, camera_id);
-    }
-    if (cadence.due(camera_id, wall_ms)) {
+    for (const event of analysis.events) this.#watch(this.#raise(camera, event, frame, held), camera_id);
+    if (cadence.due(camera_id, frame.wall_ms)) {
       this.#watch(delivery.enqueue(frameAnalysisBody(camera, analysis, body), { camera_id, kind: 'frame_analysis' }), camera_id);
     }
+  }
+
+  /** The picture first, since the callback names it: taken from the decoded frame while its batch is held, in a bounded time. */
+  async #raise(camera: CameraRef, event: AnalysisEvent, frame: FrameResult, held: HeldBatch | undefined): Promise<void> {
+    const { delivery, body, evidence } = this.#options;
+    const { camera_id, camera_name, staff_id } = camera;
+    const source = { camera_id, handle: frame.camera, packet_us: frame.packet_us, wall_ms: frame.wall_ms };
+    const row = held?.rows.find((one) => one.camera === frame.camera && one.seq === frame.seq)?.row;
+    const path = evidence === undefined || held === undefined || row === undefined ? undefined : await evidence.recorder.picture(event, source, () => evidence.jpeg(held.batch, row));
+    const built = eventBody(camera, event, body, path === undefined ? undefined : `${evidence?.path_prefix ?? ''}${path}`);
+    const context = { camera_id, kind: event.kind };
+    const stored = await (built.attributed ? delivery.enqueue(built.body, context) : delivery.keepLocal(built.body, context));
+    await evidence?.recorder.keep({
+      ...toldOf(event), camera_id, camera_name, staff_id: staff_id ?? body.unknown_staff_id ?? null, frame_path: path ?? null,
+      delivery: !stored.stored ? 'dropped' : built.attributed ? 'posted' : 'local_only', idempotency_key: stored.stored ? stored.idempotency_key : null,
+    }, event, source);
   }
 
   /** Drops are counted by delivery; what is left is a fault of ours, which must not be silent. */

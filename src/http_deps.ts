@@ -59,6 +59,7 @@ export function httpDeps(stages: Stages): HttpDeps {
       snapshot: (camera_id, wanted) => cameras.snapshot(camera_id, wanted),
     },
     analysis: { newest: (camera_id) => frames.newest(camera_id)?.analysis },
+    events: stages.events,
     baselines: {
       list: async () => ({ ...(await stages.learning.baselines.status()), unreadable: stages.learning.unreadable, baselines: stages.learning.baselines.list() }),
     },

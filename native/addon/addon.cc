@@ -47,6 +47,7 @@ static Napi::Object load(Napi::Env env, Napi::Object exports) {
 
   add_promise<snapshot>(exports, "snapshot");
   add_promise<row_jpeg>(exports, "rowJpeg");
+  add_promise<clip>(exports, "clip");
   add<crop_rows>(exports, "cropRows");
 
   add<decode_still>(exports, "decodeStill");

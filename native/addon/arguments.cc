@@ -158,6 +158,8 @@ capture::CameraOptions camera_options(const Napi::Value& value, const std::strin
   options.backoff_max_ms = duration_ms(from, "backoff_max_ms", where);
   options.backoff_auth_ms = duration_ms(from, "backoff_auth_ms", where);
   options.healthy_after_ms = duration_ms(from, "healthy_after_ms", where);
+  options.clip_ms = small_integer(from.Get("clip_ms"), where + ".clip_ms", 0, 600'000);
+  options.clip_bytes = integer(from.Get("clip_bytes"), where + ".clip_bytes", 0, 256 * 1024 * 1024);
   options.hw_device = text(from.Get("hw_device"), where + ".hw_device", 0, device_bytes_max);
   return options;
 }

@@ -103,6 +103,29 @@ Napi::Value row_jpeg(const Napi::CallbackInfo& call) {
   });
 }
 
+Napi::Value clip(const Napi::CallbackInfo& call) {
+  EnvData& data = EnvData::of(call.Env());
+  const std::int64_t handle = integer(call[0], "clip: handle", 1, std::numeric_limits<std::uint32_t>::max());
+  const Napi::Object span = object(call[1], "clip: span");
+  const std::int64_t from_us = integer(span.Get("from_us"), "clip: span.from_us", 0, std::int64_t{1} << 53);
+  const std::int64_t to_us = integer(span.Get("to_us"), "clip: span.to_us", 0, std::int64_t{1} << 53);
+  const auto camera = data.process().camera(static_cast<std::uint32_t>(handle));
+  return data.promise(call.Env(), data.process().encoding(), [camera, from_us, to_us](const std::stop_token&) -> Answer {
+    capture::Clip made = camera->clip(from_us, to_us);
+    if (made.reason == "CAPTURE_CLIP_FAILED") throw Fault("CAPTURE_CLIP_FAILED", "the packets could not be written as a file");
+    if (made.data.empty()) return [](Napi::Env env) { return env.Null(); };
+    return [made = std::move(made)](Napi::Env env) -> Napi::Value {
+      Napi::Object out = Napi::Object::New(env);
+      out.Set("data", jpeg_buffer(env, made.data));
+      out.Set("extension", made.extension);
+      out.Set("packets", made.packets);
+      out.Set("from_us", Napi::Number::New(env, static_cast<double>(made.from_us)));
+      out.Set("to_us", Napi::Number::New(env, static_cast<double>(made.to_us)));
+      return out;
+    };
+  });
+}
+
 Napi::Value crop_rows(const Napi::CallbackInfo& call) {
   const std::shared_ptr<slots::Pool> pool = EnvData::of(call.Env()).process().pool();
   const int batch = small_integer(call[0], "cropRows: batch", 0, pool->options().batches - 1);

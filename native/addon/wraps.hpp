@@ -32,6 +32,7 @@ Napi::Value probe(const Napi::CallbackInfo&);
 // frame_wrap.cc
 Napi::Value snapshot(const Napi::CallbackInfo&);
 Napi::Value row_jpeg(const Napi::CallbackInfo&);
+Napi::Value clip(const Napi::CallbackInfo&);
 Napi::Value crop_rows(const Napi::CallbackInfo&);
 
 // still_wrap.cc

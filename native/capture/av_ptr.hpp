@@ -4,6 +4,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "av_compat.hpp"
 
@@ -25,6 +26,9 @@ using CodecPtr = std::unique_ptr<AVCodecContext, FreeByAddress<AVCodecContext, a
 using FramePtr = std::unique_ptr<AVFrame, FreeByAddress<AVFrame, av_frame_free>>;
 using PacketPtr = std::unique_ptr<AVPacket, FreeByAddress<AVPacket, av_packet_free>>;
 using BufferPtr = std::unique_ptr<AVBufferRef, FreeByAddress<AVBufferRef, av_buffer_unref>>;
+using ParametersPtr = std::unique_ptr<AVCodecParameters, FreeByAddress<AVCodecParameters, avcodec_parameters_free>>;
+/// A context that writes; its `pb` is somebody else's.
+using MuxerPtr = std::unique_ptr<AVFormatContext, FreeByPointer<AVFormatContext, avformat_free_context>>;
 using SwsPtr = std::unique_ptr<SwsContext, FreeByPointer<SwsContext, sws_freeContext>>;
 
 /// Null only when memory is gone: then std::bad_alloc, which the top of each thread turns into a reason.
@@ -38,6 +42,39 @@ inline PacketPtr make_packet() {
   if (!packet) throw std::bad_alloc();
   return packet;
 }
+
+inline MuxerPtr make_muxer(const char* format) {
+  AVFormatContext* context = nullptr;
+  return avformat_alloc_output_context2(&context, nullptr, format, nullptr) < 0 ? nullptr : MuxerPtr(context);
+}
+/// Null when memory is gone.
+inline ParametersPtr copy_parameters(const AVCodecParameters& from) {
+  ParametersPtr copy(avcodec_parameters_alloc());
+  return copy && avcodec_parameters_copy(copy.get(), &from) >= 0 ? std::move(copy) : nullptr;
+}
+
+/// A file in memory that a muxer writes.
+class DynamicBuffer {
+ public:
+  DynamicBuffer() = default;
+  DynamicBuffer(const DynamicBuffer&) = delete;
+  DynamicBuffer& operator=(const DynamicBuffer&) = delete;
+  ~DynamicBuffer() { take(); }
+  bool open() { return avio_open_dyn_buf(&io_) >= 0; }
+  AVIOContext* io() { return io_; }
+  /// What was written; the buffer is closed by it.
+  std::string take() {
+    if (io_ == nullptr) return {};
+    std::uint8_t* data = nullptr;
+    const int size = avio_close_dyn_buf(std::exchange(io_, nullptr), &data);
+    std::string out = data != nullptr && size > 0 ? std::string(reinterpret_cast<char*>(data), static_cast<std::size_t>(size)) : std::string();
+    av_free(data);
+    return out;
+  }
+
+ private:
+  AVIOContext* io_ = nullptr;
+};
 
 /// Empties a packet or a frame at the end of a scope. The packet and the frame themselves are allocated once per camera; with
 /// these, `continue`, `break` and an early return cannot keep data of one frame until the next.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "backoff.hpp"
+#include "packet_ring.hpp"
 #include "publisher.hpp"
 #include "state.hpp"
 #include "thread.hpp"
@@ -22,6 +23,7 @@ class CameraThread final : public Camera {
       : options_(std::move(options)),
         on_state_(std::move(on_state)),
         redact_(options_.kind, options_.url),
+        ring_(options_.clip_ms, options_.clip_bytes),
         publisher_(options_, std::move(pool), counters_),
         thread_("cap:" + options_.label, stack_bytes, [this](std::stop_token stop) { run(std::move(stop)); }) {}
   CameraThread(const CameraThread&) = delete;
@@ -31,6 +33,7 @@ class CameraThread final : public Camera {
   CameraStats stats() const override;
   slots::Picture newest() const override { return publisher_.newest(); }
   void analysis_rate(double fps, double limit) override { publisher_.rate(fps, limit); }
+  Clip clip(std::int64_t from_us, std::int64_t to_us) const override { return ring_.clip(from_us, to_us); }
   void request_stop() override { thread_.request_stop(); }
   void stop() override {
     thread_.request_stop();
@@ -60,6 +63,7 @@ class CameraThread final : public Camera {
   const OnState on_state_;
   const Redactor redact_;
   Counters counters_;
+  PacketRing ring_;
   Publisher publisher_;
   StateMachine state_;
   std::atomic<std::int64_t> retry_at_us_{0};
@@ -113,7 +117,7 @@ Reason CameraThread::run_once(const std::stop_token& stop, std::string* detail) 
   const LogScope scope(log);
   Interrupt interrupt(stop);
   interrupt.on_poll([this] { on_wait(); });
-  FrameReader reader(options_, interrupt, log, counters_, [this] { last_packet_us_ = monotonic_us(); });
+  FrameReader reader(options_, interrupt, log, counters_, ring_, [this] { last_packet_us_ = monotonic_us(); });
   const Reason opened = reader.open(detail);
   if (opened != Reason::none) return opened;
   describe(reader, 0, 0);

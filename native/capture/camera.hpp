@@ -12,6 +12,7 @@
 #include <string>
 
 #include "../slots/pool.hpp"
+#include "clip.hpp"
 
 namespace sightline::capture {
 
@@ -36,6 +37,8 @@ struct CameraOptions {
   int backoff_min_ms = 1'000, backoff_max_ms = 60'000, backoff_auth_ms = 300'000;
   int healthy_after_ms = 10'000;   ///< streaming for so long resets the backoff
   int max_width = 8192, max_height = 8192;
+  int clip_ms = 0;                 ///< packets kept for clips; 0 = none
+  std::int64_t clip_bytes = 0;     ///< of them, at most
   std::string hw_device;           ///< "" = software; "cuda:0" = NVDEC with a counted fallback
 };
 
@@ -71,6 +74,8 @@ class Camera {
   /// From now on `fps` instead of `analysis_fps`, and at most `limit` of them (0 = all), what is beyond it counted as `withheld`. The stream
   /// goes on as it is. Any thread.
   virtual void analysis_rate(double fps, double limit) = 0;
+  /// The packets that arrived in that time (CLOCK_MONOTONIC), as a file. Blocking.
+  virtual Clip clip(std::int64_t from_us, std::int64_t to_us) const = 0;
   /// Asks the thread to end; returns at once. Any blocking call inside libav is interrupted.
   virtual void request_stop() = 0;
   /// request_stop() and join; bounded by the interrupt deadline. Idempotent.

@@ -13,7 +13,8 @@ Reason first_frame(const CameraOptions& options, const std::stop_token& stop, Pr
   Interrupt interrupt{stop};
   Counters counters;
   const std::int64_t start_us = monotonic_us();
-  FrameReader reader(options, interrupt, log, counters, [] {});
+  PacketRing ring(0, 0);
+  FrameReader reader(options, interrupt, log, counters, ring, [] {});
   if (const Reason reason = reader.open(detail); reason != Reason::none) return reason;
   result.open_ms = ms_since(start_us);
   result.transport = reader.demuxer().transport();

@@ -30,12 +30,13 @@ bool is_recording(const CameraOptions& options) {
 
 }  // namespace
 
-FrameReader::FrameReader(const CameraOptions& options, Interrupt& interrupt, LogSink& log, Counters& counters,
+FrameReader::FrameReader(const CameraOptions& options, Interrupt& interrupt, LogSink& log, Counters& counters, PacketRing& ring,
                          std::function<void()> on_packet)
     : options_(options),
       interrupt_(interrupt),
       log_(log),
       counters_(counters),
+      ring_(ring),
       on_packet_(std::move(on_packet)),
       demuxer_(options, interrupt, log),
       packet_(make_packet()) {}
@@ -50,6 +51,7 @@ Reason FrameReader::open(std::string* detail) {
   if (made != Reason::none) return made;
   if (decoder_->take_fallback()) counters_.hw_fallbacks.add();
   gate_ = KeyGate(decoder_->inter());
+  ring_.reset(parameters, demuxer_.time_base());
   if (parameters.codec_id == AV_CODEC_ID_H264 && parameters.extradata != nullptr) {
     gaps_.extradata({parameters.extradata, static_cast<std::size_t>(parameters.extradata_size)});
   }
@@ -115,6 +117,7 @@ Reason FrameReader::read_packet(std::string* detail, std::int64_t deadline_us) {
   }
   invalid_in_a_row_ = 0;
   if (options_.realtime && is_recording(options_) && !wait_for_turn(*packet_)) return Reason::stopped;
+  ring_.push(*packet_, monotonic_us());
   feed(*packet_);
   return Reason::none;
 }
@@ -132,6 +135,7 @@ Reason FrameReader::end_of_pass(std::string* detail) {
   if (!demuxer_.rewind(monotonic_us() + std::int64_t{options_.open_timeout_ms} * 1'000)) {
     return interrupt_.stopped() ? Reason::stopped : Reason::open_failed;
   }
+  ring_.reset(demuxer_.parameters(), demuxer_.time_base());
   log_.forget();
   packet_clock_.restart();
   restarted_ = true;

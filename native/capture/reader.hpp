@@ -16,6 +16,7 @@
 #include "h264_sps.hpp"
 #include "key_gate.hpp"
 #include "pacing.hpp"
+#include "packet_ring.hpp"
 
 namespace sightline::capture {
 
@@ -29,7 +30,8 @@ struct FrameInfo {
 class FrameReader {
  public:
   /// `on_packet` is called as soon as a packet of the stream has arrived.
-  FrameReader(const CameraOptions& options, Interrupt& interrupt, LogSink& log, Counters& counters,
+  /// Packets go to `ring` as they come.
+  FrameReader(const CameraOptions& options, Interrupt& interrupt, LogSink& log, Counters& counters, PacketRing& ring,
               std::function<void()> on_packet);
   FrameReader(const FrameReader&) = delete;
   FrameReader& operator=(const FrameReader&) = delete;
@@ -72,6 +74,7 @@ class FrameReader {
   Interrupt& interrupt_;
   LogSink& log_;
   Counters& counters_;
+  PacketRing& ring_;
   const std::function<void()> on_packet_;
   Demuxer demuxer_;
   std::unique_ptr<Decoder> decoder_;

@@ -17,6 +17,8 @@ export interface CameraSettings {
   hw_device: string;
   /** Cameras that are paused because the machine can't keep up. */
   paused?: ReadonlySet<number>;
+  /** Packets kept for clips: how long, and how many bytes a camera. Default: none. */
+  clip?: { ms: number; bytes: number };
 }
 
 export interface Planned {
@@ -54,7 +56,7 @@ export function plan(records: readonly CameraRecord[], settings: CameraSettings)
 /** Capture options of a camera or of a stream to probe. Only what makes a restart necessary is in them: not the name, not the priority. */
 export function captureOptions(
   camera: { camera_id: number; url: string; transport: Transport | null; analysis_fps: number | null },
-  settings: Pick<CameraSettings, 'fps' | 'capture' | 'hw_device'>,
+  settings: Pick<CameraSettings, 'fps' | 'capture' | 'hw_device' | 'clip'>,
 ): { options: CaptureOptions; secrets: string[] } {
   const { kind, native_url, secrets } = parseStreamUrl(camera.url);
   const { capture } = settings;
@@ -74,6 +76,8 @@ export function captureOptions(
     backoff_max_ms: capture.backoff_max_ms,
     backoff_auth_ms: capture.backoff_auth_ms,
     healthy_after_ms: capture.healthy_after_ms,
+    clip_ms: settings.clip?.ms ?? 0,
+    clip_bytes: settings.clip?.bytes ?? 0,
     hw_device: settings.hw_device,
   };
   return { options, secrets };

@@ -33,6 +33,7 @@ export const CAPTURE_FUNCTIONS = Object.keys({
   releaseBatch: 0,
   snapshot: 0,
   rowJpeg: 0,
+  clip: 0,
   probe: 0,
   monotonicUs: 0,
   batchTensor: 0,

@@ -42,6 +42,9 @@ export interface CaptureOptions {
   backoff_max_ms: number;
   backoff_auth_ms: number;
   healthy_after_ms: number;
+  /** Packets kept in memory for clips: of the last so many milliseconds, at most so many bytes; 0 = none. */
+  clip_ms: number;
+  clip_bytes: number;
   /** '' = software, 'cuda:0' = NVDEC. */
   hw_device: string;
 }
@@ -185,6 +188,11 @@ export interface CaptureAddon {
   snapshot(handle: number, options: { quality: number; max_width: number }): Promise<{ jpeg: Buffer; width: number; height: number } | null>;
   /** JPEG of a row of a batch in use (evidence). The batch may be released before it resolves. */
   rowJpeg(batch: number, row: number, options: { quality: number; max_width: number }): Promise<Buffer>;
+  /**
+   * The packets of a camera that arrived in that time (of `monotonicUs()`), begun at the key frame before, as a file: not encoded again. null when none
+   * are kept. Written off the main thread.
+   */
+  clip(handle: number, span: { from_us: number; to_us: number }): Promise<{ data: Buffer; extension: 'mp4' | 'mkv' | 'ts'; packets: number; from_us: number; to_us: number } | null>;
   probe(options: CaptureOptions): Promise<ProbeResult>;
   monotonicUs(): number;
 

@@ -59,6 +59,7 @@ export function configWarnings(config: Config): string[] {
   if (callback_url === undefined) return ['php_system.callback_url is not set: results are not posted to anybody'];
   const url = new URL(callback_url);
   if (url.protocol === 'http:' && !isLoopback(url.hostname)) warnings.push('php_system.callback_url is http:// to another machine: the token travels unencrypted, use https://');
+  if (url.protocol === 'https:' && config.php_system.allow_self_signed) warnings.push('php_system.allow_self_signed is set: the certificate of the receiver is not checked, anybody in between can read the token; for development only');
   if (auth_token === undefined) warnings.push('php_system.auth_token is not set: the receiver will refuse callbacks that it wants a token for');
   return warnings;
 }

@@ -18,6 +18,7 @@ const PhpSystem = Type.Object(
     auth_token: optionalText('token sent as X-CV-Auth-Token', { env: ['CV_PIPELINE_TOKEN'], secret: true, rule: 'header_value' }),
     timeout_seconds: num('time limit of one callback request, seconds', { default: 5, min: 0.1, max: 120 }),
     retry_attempts: int('attempts before a callback waits in the outbox for a replay', { default: 3, min: 1, max: 10 }),
+    allow_self_signed: bool('development only: take any certificate of the receiver', false),
     timezone: text('zone of the timestamps in callbacks (IANA name): the zone of the receiver', 'UTC', { rule: 'timezone' }),
   },
   { ...closed, description: 'the receiver of results' },
@@ -206,6 +207,23 @@ const Ptz = Type.Object(
   { ...closed, description: 'PTZ calibration monitoring; docs/PTZ.md' },
 );
 
+const Evidence = Type.Object(
+  {
+    frames: bool('keep the frame that raised an event', true),
+    clips: bool('keep a clip around an anomaly_alert, as the camera encoded it', true),
+    clip_before_s: num('seconds of a clip before the alert; it begins at the key frame before', { default: 10, min: 0, max: 120 }),
+    clip_after_s: num('seconds of a clip after the alert', { default: 5, min: 0, max: 60 }),
+    clip_memory_mib: int('memory for packets that a clip may need, all cameras together, MiB', { default: 512, min: 1, max: 65_536 }),
+    jpeg_quality: int('JPEG quality of frames', { default: 85, min: 1, max: 100 }),
+    jpeg_width: int('largest width of frames, pixels', { default: 1_280, min: 16, max: 8_192 }),
+    keep_days: int('days that events, frames and clips are kept', { default: 30, min: 1, max: 3_650 }),
+    max_mib: int('size of frames and clips on the disk, MiB; beyond it the oldest go', { default: 4_096, min: 1, max: 1_048_576 }),
+    max_events: int('events kept; beyond it the oldest go', { default: 100_000, min: 100, max: 10_000_000 }),
+    path_prefix: optionalText('put before the frame_path of callbacks, such as a folder or URL under which the receiver finds STATE_DIR/evidence; without it the path is relative'),
+  },
+  { ...closed, description: 'what is kept of events, in STATE_DIR/evidence' },
+);
+
 const Logging = Type.Object(
   {
     level: oneOf('least level that is logged', ['trace', 'debug', 'info', 'warn', 'error'], 'info', { env: ['LOG_LEVEL'] }),
@@ -229,6 +247,7 @@ export const ConfigSchema = Type.Object(
     registry: RegistrySection,
     staff: Staff,
     ptz: Ptz,
+    evidence: Evidence,
     logging: Logging,
     state_dir: text('folder of embedded databases, outbox and evidence', '.sightline', { env: ['STATE_DIR'] }),
   },

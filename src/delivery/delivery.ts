@@ -89,7 +89,7 @@ class OutboxDelivery implements Delivery {
     this.breaker = new Breaker({ failures: delivery.breaker_failures, first_ms: Math.min(PROBE_FIRST_MS, longest_ms), longest_ms, random: this.random });
     if (php_system.callback_url === undefined) return;
     const timeout_ms = php_system.timeout_seconds * 1000;
-    const own = options.dispatcher === undefined ? deliveryAgent(delivery.concurrency, timeout_ms) : undefined;
+    const own = options.dispatcher === undefined ? deliveryAgent(delivery.concurrency, timeout_ms, php_system.allow_self_signed) : undefined;
     this.owned_dispatcher = own;
     this.transport = httpTransport({ url: php_system.callback_url, token: php_system.auth_token, timeout_ms, clock: this.clock, dispatcher: options.dispatcher ?? (own as NonNullable<typeof own>) });
   }

@@ -3,6 +3,7 @@ import type { Static } from '@sinclair/typebox';
 import type { CameraChange, CameraRecord, CameraStatus, NewCamera } from '../cameras/types.js';
 import type { RegistryState } from '../cameras/registry.js';
 import type { ProbeResult } from '../capture/types.js';
+import type { EventQuery, EventRecord } from '../evidence/types.js';
 import type { FrameAnalysis } from '../analysis/types.js';
 import type { BaselinesSchema, CallbacksSchema, DeadLetterSchema, PipelineSchema, ReplaySchema, CallbackTestSchema } from './schemas.js';
 import type { HistorySample } from '../observability/history.js';
@@ -52,6 +53,12 @@ export interface HttpDeps {
   /** Of the newest analysed frame; undefined before the first. */
   analysis: { newest(cameraId: number): FrameAnalysis | undefined };
   baselines: { list(): Promise<BaselinesAnswer> };
+  events: {
+    list(query: EventQuery): Promise<EventRecord[]>;
+    get(id: number): Promise<EventRecord | undefined>;
+    /** A file of an event; undefined when it has been forgotten. */
+    read(path: string): Promise<Buffer | undefined>;
+  };
   pipeline: { snapshot(): Pipeline };
   /** Samples of the last hour that are later than a moment, oldest first. */
   history: { since(at_ms: number): HistorySample[] };

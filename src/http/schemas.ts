@@ -1,6 +1,7 @@
 /** Bodies of the HTTP API, one schema each: validation, types and /openapi.json come from them. Boxes are [x, y, width, height], points and boxes in pixels of the decoded frame. */
 import { Type } from '@sinclair/typebox';
 import type { FrameAnalysis } from '../analysis/types.js';
+import type { EventRecord } from '../evidence/types.js';
 import { cameraFields, Id, Nullable } from '../cameras/fields.js';
 
 export { CameraChangeSchema, NewCameraSchema } from '../cameras/fields.js';
@@ -151,6 +152,45 @@ const EventSchema = Type.Object(
   },
   { description: 'an event that this frame raised' },
 );
+
+export const EventIdParams = Type.Object({ id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'event id' }) }, closed);
+export const EventQuerySchema = Type.Object(
+  {
+    camera_id: Type.Optional(Id('only of this camera')),
+    staff_id: Type.Optional(Id('only of this person')),
+    kind: Type.Optional(Type.Union([Type.Literal('behavioral_detection'), Type.Literal('anomaly_alert')], { description: 'only of this kind' })),
+    severity: Type.Optional(Type.Union((['LOW', 'MEDIUM', 'HIGH', 'CRITICAL'] as const).map((severity) => Type.Literal(severity)), { description: 'only of this severity' })),
+    before: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'only ids below this one: next_before of the last answer' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'most that are returned, default 100' })),
+  },
+  closed,
+);
+const KeptEvent = Type.Object(
+  {
+    id: Type.Integer(),
+    camera_id: Type.Integer(),
+    camera_name: Type.String(),
+    staff_id: Nullable(Type.Integer(), 'null: nobody in particular'),
+    kind: Type.String({ description: 'behavioral_detection or anomaly_alert' }),
+    type: Type.String(),
+    category: Type.String(),
+    severity: Type.String(),
+    confidence: Unit('0..1'),
+    deviation: Nullable(Unit('from the baseline, 0..1'), 'null: not known'),
+    risk_score: Unit('0..1'),
+    context: Type.Record(Type.String(), Type.String()),
+    indicators: Type.Array(Type.String()),
+    frame_timestamp: Type.String({ description: 'ISO 8601, UTC' }),
+    duration_seconds: Type.Number({ description: 'how long it had lasted when it was raised' }),
+    delivery: Type.String({ description: 'posted, local_only (nobody to attribute it to) or dropped' }),
+    idempotency_key: Nullable(Type.String(), 'of its callback'),
+    frame_path: Nullable(Type.String(), 'below STATE_DIR/evidence; null: none is kept'),
+    clip_path: Nullable(Type.String(), 'below STATE_DIR/evidence; null: none is kept'),
+  },
+  { description: 'an event that was raised; a measurement of visible behaviour, not a fact about a person' },
+);
+export const KeptEventSchema = Type.Unsafe<EventRecord>(KeptEvent);
+export const EventsSchema = Type.Object({ events: Type.Array(KeptEventSchema), next_before: Nullable(Type.Integer(), 'ask with before= this for the next page; null = there is none') });
 
 const history = {
   subject: Type.String({ description: 'staff:ID or camera:ID' }),

@@ -8,6 +8,7 @@ import type { HttpDeps } from './deps.js';
 import { createGuard } from './guard.js';
 import { callbackRoutes } from './routes/callbacks.js';
 import { cameraRoutes } from './routes/cameras.js';
+import { eventRoutes } from './routes/events.js';
 import { healthRoutes } from './routes/health.js';
 import { overviewRoutes } from './routes/overview.js';
 import { pageRoutes } from './routes/pages.js';
@@ -72,7 +73,7 @@ export async function createServer(deps: HttpDeps): Promise<Server> {
       ...(settings.api_token === undefined ? {} : { components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } }, security: [{ token: [] }] }),
     },
   });
-  for (const routes of [healthRoutes, cameraRoutes, pipelineRoutes, callbackRoutes, overviewRoutes, pageRoutes]) {
+  for (const routes of [healthRoutes, cameraRoutes, pipelineRoutes, eventRoutes, callbackRoutes, overviewRoutes, pageRoutes]) {
     await app.register(async (scope) => routes(scope.withTypeProvider<TypeBoxTypeProvider>(), deps));
   }
   await app.ready();

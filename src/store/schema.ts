@@ -58,6 +58,39 @@ export interface BaselineModelsTable {
   updated_ms: number;
 }
 
+export interface EventsTable {
+  id: Generated<number>;
+  camera_id: number;
+  camera_name: string;
+  staff_id: number | null;
+  kind: string;
+  type: string;
+  category: string;
+  severity: string;
+  confidence: number;
+  deviation: number | null;
+  risk_score: number;
+  /** JSON object of words. */
+  context: string;
+  /** JSON list of names. */
+  indicators: string;
+  frame_timestamp: string;
+  duration_seconds: number;
+  /** `posted`, `local_only` or `dropped`. */
+  delivery: string;
+  idempotency_key: string | null;
+  /** Below STATE_DIR/evidence. */
+  frame_path: Generated<string | null>;
+  clip_path: Generated<string | null>;
+  created_ms: number;
+}
+
+export interface EvidenceFilesTable {
+  path: string;
+  bytes: number;
+  created_ms: number;
+}
+
 /** Callbacks that the receiver has not taken yet. A row is deleted in the transaction that records its delivery. */
 export interface OutboxTable {
   /** Rises with each row, never used twice. */
@@ -150,6 +183,8 @@ export interface StoreTables {
   baseline_days: BaselineDaysTable;
   baseline_subjects: BaselineSubjectsTable;
   baseline_models: BaselineModelsTable;
+  events: EventsTable;
+  evidence_files: EvidenceFilesTable;
   outbox: OutboxTable;
   dead_letters: DeadLettersTable;
   ptz_runs: PtzRunsTable;
@@ -160,5 +195,6 @@ export interface StoreTables {
 export type CameraRow = Selectable<CamerasTable>;
 export type NewCameraRow = Insertable<CamerasTable>;
 export type CameraRowChange = Updateable<CamerasTable>;
+export type EventRow = Selectable<EventsTable>;
 export type OutboxRow = Selectable<OutboxTable>;
 export type DeadLetterRow = Selectable<DeadLettersTable>;

@@ -1,5 +1,7 @@
 /** capture.node with real cameras: from a generated picture to a batch, a tensor, crops and JPEGs; workers over the same memory. */
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { Worker } from 'node:worker_threads';
@@ -203,4 +205,19 @@ t.test('a worker that is terminated while it holds views takes nothing with it',
   addon.releaseBatch(batch);
   const next = await nextBatch(addon);
   t.ok(new Set(addon.batchTensor(next.batch, 0)).size > 8);
+});
+
+const CLIP = path.resolve('build/demo/office.mkv');
+t.test('clip: a file of the packets kept in memory, and none where none are kept', { skip: existsSync(CLIP) ? false : 'the demo clips are not encoded' }, async (t) => {
+  const from_us = addon.monotonicUs();
+  const kept = addon.addCamera(pattern({ kind: 'file', url: CLIP, clip_ms: 20_000, clip_bytes: 8 << 20 }));
+  const raw = addon.addCamera(pattern({ clip_ms: 20_000, clip_bytes: 8 << 20 }));
+  await until('frames', () => addon.cameraStats().every((stats) => stats.frames >= 5));
+  const clip = await addon.clip(kept, { from_us, to_us: addon.monotonicUs() });
+  t.match(clip, { extension: 'mp4', packets: Number });
+  t.ok((clip?.packets ?? 0) >= 5 && (clip?.from_us ?? 0) >= from_us && (clip?.to_us ?? 0) > (clip?.from_us ?? 0));
+  t.equal(clip?.data.subarray(4, 8).toString('latin1'), 'ftyp');
+  t.equal(await addon.clip(raw, { from_us: 0, to_us: addon.monotonicUs() }), null, 'raw pictures are not kept');
+  await t.rejects(addon.clip(kept, { from_us: -1, to_us: 0 }), { code: 'NATIVE_ARGUMENT' });
+  await t.rejects(addon.clip(999, { from_us: 0, to_us: 0 }), { code: 'CAPTURE_HANDLE' });
 });

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { Value } from '@sinclair/typebox/value';
+import type { EventRecord } from '../../src/evidence/types.js';
 import type { InjectOptions } from 'fastify';
 import type { FrameAnalysis } from '../../src/analysis/types.js';
 import type { CameraRecord } from '../../src/cameras/types.js';
@@ -56,6 +57,11 @@ interface Answer {
   json: () => unknown;
 }
 
+const KEPT: EventRecord = {
+  id: 7, camera_id: 1, camera_name: 'Till', staff_id: null, kind: 'anomaly_alert', type: 'unusual_movement', category: 'anomaly', severity: 'HIGH', confidence: 0.95, deviation: null, risk_score: 0.95, context: { posture: 'tense' },
+  indicators: ['unusual_movement'], frame_timestamp: '2025-11-14T14:30:00.000Z', duration_seconds: 0, delivery: 'local_only', idempotency_key: 'k', frame_path: '2025-11-14/cam1/a.jpg', clip_path: null,
+};
+
 async function world(t: Test, settings: Partial<HttpSettings> = {}): Promise<World> {
   const asked: unknown[] = [];
   const logged: unknown[] = [];
@@ -102,6 +108,7 @@ async function world(t: Test, settings: Partial<HttpSettings> = {}): Promise<Wor
       },
     },
     analysis: { newest: (id) => (id === 1 ? ANALYSIS : undefined) },
+    events: { list: async (query) => { note('events', query); return [KEPT]; }, get: async (id) => (id === 7 ? KEPT : undefined), read: async (path) => (path === KEPT.frame_path ? Buffer.from([0xff, 0xd8]) : undefined) },
     baselines: { list: async () => ({ subjects: 1, days: 2, bytes: 3, in_memory: 1, dropped: 0, unreadable: 0, updates: 0, last_day: null, baselines: [{ subject: 'staff:42', state: 'learning', samples: 1, needed: 60, days: 1, values: { stress: { median: 0.2, deviation: 0.1, count: 1 } } }] }) },
     pipeline: { snapshot: () => PIPELINE },
     history: { since: (at_ms) => [SAMPLE].filter((sample) => sample.at_ms > at_ms) },
@@ -336,4 +343,33 @@ t.test('without one, no web site reaches the loopback address', async (t) => {
   }
   t.equal((await it.send('POST', '/api/callbacks/replay', undefined, { origin: 'http://localhost:5000', host: 'localhost:5000' })).status, 200);
   t.equal(it.asked.length, 1);
+});
+
+t.test('events: listed by what is asked for, with their frames', async (t) => {
+  const it = await world(t);
+  const page = await it.get('/api/events?camera_id=1&kind=anomaly_alert&severity=HIGH&before=9&limit=1');
+  t.match([page.status, page.json()], [200, { events: [KEPT], next_before: 7 }]);
+  t.match(it.asked, [['events', { camera_id: 1, kind: 'anomaly_alert', severity: 'HIGH', before: 9, limit: 1 }]]);
+  t.match((await it.get('/api/events')).json(), { next_before: null });
+  for (const bad of ['camera_id=x', 'kind=else', 'severity=high', 'limit=0', 'limit=1001', 'colour=red']) t.equal((await it.get(`/api/events?${bad}`)).status, 400, bad);
+  t.match((await it.get('/api/events/7')).json(), KEPT);
+  const frame = await it.get('/api/events/7/frame.jpg');
+  t.same([frame.status, frame.headers['content-type']], [200, 'image/jpeg']);
+  t.equal((await it.get('/api/events/7/clip')).status, 404, 'none is kept');
+  for (const id of ['8', '0', 'x']) t.ok([400, 404].includes((await it.get(`/api/events/${id}/frame.jpg`)).status), id);
+});
+
+t.test('cameras: a dry run checks and probes, and changes nothing', async (t) => {
+  const it = await world(t);
+  const camera = { camera_id: 3, camera_name: 'x', url: 'rtsp://u:geheim@h/' };
+  const added = await it.send('POST', '/api/cameras?dry_run=true', camera);
+  t.match([added.status, added.json()], [200, { dry_run: true, camera: { camera_id: 3, url: 'rtsp://***@h/' }, probe: PROBE }]);
+  t.notMatch(added.text, /geheim/);
+  t.match((await it.send('PATCH', '/api/cameras/1?dry_run=true', { camera_name: 'y' })).json(), { dry_run: true, camera: { camera_name: 'y' }, probe: null }, 'the stream stays the same');
+  t.match((await it.send('PATCH', '/api/cameras/1?dry_run=true', { url: 'rtsp://h/2' })).json(), { probe: PROBE });
+  t.equal((await it.send('PATCH', '/api/cameras/9?dry_run=true', { camera_name: 'y' })).status, 404);
+  t.equal((await it.send('PATCH', '/api/cameras/1?dry_run=yes', { camera_name: 'y' })).status, 400);
+  t.ok(it.asked.every((call) => !['add', 'update'].includes((call as string[])[0] as string)));
+  t.match((await it.get('/api/registry')).json(), { source: 'mysql', state: 'down', problems: [{ camera_id: 'x' }] });
+  t.match((await it.get('/api/baselines')).json(), { baselines: [{ subject: 'staff:42' }] });
 });
