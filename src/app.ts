@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { startHealthWriter } from './cameras/health_writer.js';
 import { openRegistry, type OpenRegistry } from './cameras/open_registry.js';
+import type { CameraSettings } from './cameras/plan.js';
 import type { Registry } from './cameras/registry.js';
 import { createCameras, type Cameras, type CameraSource } from './cameras/supervisor.js';
 import { loadCapture } from './capture/native.js';
@@ -227,14 +228,7 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
   const cameras = createCameras({
     addon,
     registry: options.extra_cameras ? mergeSources(registry, options.extra_cameras) : registry,
-    settings: {
-      max_concurrent: config.cameras.max_concurrent,
-      priority_threshold: config.cameras.priority_threshold,
-      fps: config.processing.fps,
-      capture: config.capture,
-      hw_device: config.capture.hw_decode === 'auto' && config.processing.use_gpu && gpuPresent() ? `cuda:${config.processing.gpu_device}` : '',
-      clip: clipSettings(config),
-    },
+    settings: cameraSettings(config),
     log: {
       info: (fields, message) => { log.info(fields, message); },
       warn: (fields, message) => { repeats.warn(fields, message); },
@@ -310,6 +304,17 @@ function evidencePath(addon: CaptureAddon, recorder: EventRecorder, { evidence }
 function clipSettings({ evidence, cameras }: Config): { ms: number; bytes: number } {
   if (!evidence.clips) return { ms: 0, bytes: 0 };
   return { ms: Math.ceil((evidence.clip_before_s + evidence.clip_after_s + CLIP_SLACK_S) * 1000), bytes: Math.min(CLIP_BYTES_MAX, Math.floor((evidence.clip_memory_mib * 2 ** 20) / cameras.max_concurrent)) };
+}
+
+function cameraSettings(config: Config): CameraSettings {
+  return {
+    max_concurrent: config.cameras.max_concurrent,
+    priority_threshold: config.cameras.priority_threshold,
+    fps: config.processing.fps,
+    capture: config.capture,
+    hw_device: config.capture.hw_decode === 'auto' && config.processing.use_gpu && gpuPresent() ? `cuda:${config.processing.gpu_device}` : '',
+    clip: clipSettings(config),
+  };
 }
 
 function analyserOptions(config: Config): AnalyserOptions {
