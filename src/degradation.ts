@@ -1,5 +1,5 @@
 /** Watches whether the machine keeps up and moves the cameras along the ladder (cameras/ladder.ts): counted, logged and shown, never silent. */
-import { allowance, Descent, LOOK_MS, Pace, rungs, type LadderOptions } from './cameras/ladder.js';
+import { allowance, Descent, LOOK_MS, Pace, rateRungs, rungs, type LadderOptions } from './cameras/ladder.js';
 import type { Cameras } from './cameras/supervisor.js';
 import type { PoolStats } from './capture/types.js';
 
@@ -51,7 +51,7 @@ export class Degradation {
     const streaming = cameras.statuses().filter((camera) => camera.state === 'streaming');
     const { claimed, no_slot, superseded } = poolStats();
     const load = { totals: { offered: claimed + no_slot, lost: superseded + no_slot }, streaming: streaming.length, behind: this.#pace.behind(streaming) };
-    const rung = this.#descent.look(load, top);
+    const rung = this.#descent.look(load, top, rateRungs(wanted));
     cameras.allow(allowance(wanted, rung, options));
     if (rung !== this.#rung) this.#say(rung, top);
     this.#rung = rung;

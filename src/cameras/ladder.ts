@@ -1,7 +1,7 @@
 /**
  * What is given up, in which order, when the machine can't keep up. Pure. The order is a ladder: first the analysis rate of the least important
  * cameras, in three rungs down to the least rate, then that of more important ones; only when every rate is at its least are cameras paused,
- * the least important first, and never the last one.
+ * the least important first, and never the last one; and only when decoding is behind, too: where only inference is, the newest frames win anyway.
  */
 
 export interface LadderCamera {
@@ -22,12 +22,17 @@ export interface LadderOptions {
 /** Shares of the wanted rate, rung by rung; the last one is `min_fps`. */
 const SHARES = [0.5, 0.25, 0];
 
+/** Rungs that reduce rates; those above them pause cameras. */
+export function rateRungs(cameras: readonly LadderCamera[]): number {
+  return priorities(cameras).length * SHARES.length;
+}
+
 /** What a camera gets on a rung: its rate, 0 = paused. */
 export type Allowance = ReadonlyMap<number, number>;
 
 /** Rungs of the ladder for these cameras; 0 = everybody has what they want. */
 export function rungs(cameras: readonly LadderCamera[], options: LadderOptions): number {
-  return priorities(cameras).length * SHARES.length + (options.pause_cameras ? Math.max(0, cameras.length - 1) : 0);
+  return rateRungs(cameras) + (options.pause_cameras ? Math.max(0, cameras.length - 1) : 0);
 }
 
 export function allowance(cameras: readonly LadderCamera[], rung: number, options: LadderOptions): Allowance {
@@ -35,7 +40,7 @@ export function allowance(cameras: readonly LadderCamera[], rung: number, option
   const paused = new Set(
     [...cameras]
       .sort((a, b) => a.priority - b.priority || b.camera_id - a.camera_id)
-      .slice(0, Math.max(0, Math.min(cameras.length - 1, rung - groups.length * SHARES.length)))
+      .slice(0, Math.max(0, Math.min(cameras.length - 1, rung - rateRungs(cameras))))
       .map((camera) => camera.camera_id),
   );
   return new Map(
@@ -73,6 +78,8 @@ export const LOOK_MS = 2_000;
 /** So many looks in a row must agree before a rung is taken. */
 const LOOKS_DOWN = 3;
 const LOOKS_UP = 15;
+/** Looks with too few decoded frames before a camera is paused. */
+const LOOKS_PAUSE = 5;
 /** Frames lost, as a share of those offered. */
 const TOO_MUCH = 0.1;
 const FAR_TOO_MUCH = 0.5;
@@ -87,6 +94,7 @@ export class Descent {
   #rung = 0;
   #before: LoadTotals | null = null;
   #bad = 0;
+  #starved = 0;
   #calm = 0;
   #patience = LOOKS_UP;
   /** Looks since the last step towards what is wanted; a failure soon after it was that step's fault. */
@@ -102,8 +110,8 @@ export class Descent {
     return this.#lost_share;
   }
 
-  /** @param top the ladder's last rung @returns the rung from now on */
-  look({ totals, streaming, behind }: Load, top: number): number {
+  /** @param top the ladder's last rung @param rates its last one that reduces rates @returns the rung from now on */
+  look({ totals, streaming, behind }: Load, top: number, rates = top): number {
     const offered = totals.offered - (this.#before?.offered ?? totals.offered);
     const lost = totals.lost - (this.#before?.lost ?? totals.lost);
     this.#before = totals;
@@ -114,7 +122,9 @@ export class Descent {
     const bad = this.#lost_share > TOO_MUCH || starved;
     this.#bad = bad ? this.#bad + 1 : 0;
     this.#calm = !bad && this.#lost_share < CALM ? this.#calm + 1 : 0;
-    if (this.#bad >= LOOKS_DOWN) this.#down(top);
+    this.#starved = starved ? this.#starved + 1 : 0;
+    const lowest = this.#starved >= LOOKS_PAUSE ? top : Math.min(top, Math.max(rates, this.#rung));
+    if (this.#bad >= LOOKS_DOWN && this.#rung < lowest) this.#down(lowest);
     else if (this.#calm >= this.#patience && this.#rung > 0) this.#up();
     this.#rung = Math.min(this.#rung, top);
     return this.#rung;

@@ -58,6 +58,8 @@ function demoConfig(config: Config, callback_url: string, auth_token: string): C
     ...config,
     php_system: { ...config.php_system, callback_url, auth_token },
     detection: { ...config.detection, confidence_threshold: 0.3, alert_threshold: 0.4 },
+    // A small machine analyses less, but shows every camera.
+    processing: { ...config.processing, degradation: 'rate' },
     // Somebody is watching: a connection without packets is given up soon.
     capture: { ...config.capture, read_timeout_ms: Math.min(2_000, config.capture.read_timeout_ms), stall_limit_ms: Math.min(4_000, config.capture.stall_limit_ms) },
     delivery: { ...config.delivery, frame_interval_s: 2 },

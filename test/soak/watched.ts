@@ -33,7 +33,7 @@ export interface DaemonOptions {
 /** The daemon as `sightline run` starts it, cameras registered, ready. */
 export async function startDaemon({ root, folder, cameras, analysis_fps, start_limit_s }: DaemonOptions): Promise<Watched> {
   const file = path.join(folder, 'config.json');
-  await writeFile(file, JSON.stringify({ processing: { fps: analysis_fps }, capture: CAPTURE, logging: { format: 'json', summary_interval_s: 60 } }));
+  await writeFile(file, JSON.stringify({ processing: { fps: analysis_fps, degradation: 'rate' }, capture: CAPTURE, logging: { format: 'json', summary_interval_s: 60 } }));
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, HOST: '127.0.0.1', PORT: '0', STATE_DIR: path.join(folder, 'state') };
   const child = spawn(process.execPath, [path.join(root, 'bin/sightline'), 'run', '--config', file], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';

@@ -75,6 +75,21 @@ t.test('cameras that decode too little count as load only when it is many of the
   t.equal(pace.behind([{ camera_id: 1, fps: 12 }]), 0, 'a camera that was set to a lower rate is the measure after a while');
 });
 
+t.test('cameras are paused only when decoding is behind: where only inference is, the newest frames win', async (t) => {
+  const totals = { offered: 0, lost: 0 };
+  const look = (descent: Descent, behind: number): number => {
+    totals.offered += 100;
+    totals.lost += 90;
+    return descent.look({ totals: { ...totals }, streaming: 4, behind }, 12, 9);
+  };
+  const descent = new Descent();
+  for (let i = 0; i < 100; i++) look(descent, 0);
+  t.equal(descent.rung, 9, 'every rate at its least');
+  for (let i = 0; i < 4; i++) t.equal(look(descent, 4), 9);
+  for (let i = 0; i < 4; i++) look(descent, 4);
+  t.ok(descent.rung > 9);
+});
+
 t.test('it is said once a step, shown, and undone', async (t) => {
   const said: string[] = [];
   let allowed: number[] = [];
