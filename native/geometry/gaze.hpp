@@ -55,7 +55,7 @@ struct TargetError {
   bool determined = false;      ///< false: no rows, or the rest does not determine a fit
 };
 
-/// Sg = (gain_x * c_x + x, gain_y * c_y + y), c from the gaze (and WTransG) of a row.
+/// A row's point on the screen, linear in what is fitted: plain (gain_x * gx / gz + x_mm, gain_y * gy / gz + y_mm), see gaze_lines.cc.
 struct ScreenLine {
   double gain_x = 0, gain_y = 0, x_mm = 0, y_mm = 0;
   bool determined = false;

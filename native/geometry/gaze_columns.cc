@@ -41,25 +41,30 @@ std::string_view unusable(const GazeColumns& columns, size_t i) {
   for (const std::vector<double>& cell : columns.wtransg) {
     if (!cell.empty() && !std::isfinite(cell[i])) return "WTransG";
   }
-  for (const std::vector<double>& c : columns.c) {
-    if (!c.empty() && !std::isfinite(c[i])) return "gaze_z";
+  for (const auto* part : {&columns.c, &columns.to_x, &columns.to_y}) {
+    for (const std::vector<double>& cell : *part) {
+      if (!cell.empty() && !std::isfinite(cell[i])) return "gaze_z";
+    }
   }
   return "";
 }
 
-void copy_row(const GazeColumns& from, size_t i, GazeColumns& to) {
-  to.row.push_back(from.row[i]);
-  for (size_t k = 0; k < 3; ++k) {
-    to.gaze[k].push_back(from.gaze[k][i]);
-    to.set[k].push_back(from.set[k][i]);
-    if (!from.c[k].empty()) to.c[k].push_back(from.c[k][i]);
-  }
-  for (size_t k = 0; k < 16; ++k) {
-    if (!from.wtransg[k].empty()) to.wtransg[k].push_back(from.wtransg[k][i]);
-  }
-}
-
 }  // namespace
+
+void copy_row(const GazeColumns& from, size_t i, GazeColumns& to) {
+  const auto copy = [i](const auto& source, auto& target) {
+    for (size_t m = 0; m < source.size(); ++m) {
+      if (!source[m].empty()) target[m].push_back(source[m][i]);
+    }
+  };
+  to.row.push_back(from.row[i]);
+  copy(from.gaze, to.gaze);
+  copy(from.set, to.set);
+  copy(from.wtransg, to.wtransg);
+  copy(from.c, to.c);
+  copy(from.to_x, to.to_x);
+  copy(from.to_y, to.to_y);
+}
 
 GazeColumns group_rows(GazeTable table, bool sfm, GazeFit& fit) {
   GazeColumns columns;

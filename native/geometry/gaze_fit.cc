@@ -65,12 +65,10 @@ double half_squares(const Kernels& k, const GazeColumns& kept, const ScreenLine&
   const size_t n = kept.size();
   std::vector<double> residual(n);
   double total = 0;
-  const std::array<double, 3> gain = {line.gain_x, line.gain_y, line.gain_x};
-  const std::array<double, 3> offset = {line.x_mm, line.y_mm, 0};
   for (size_t a = 0; a < 3; ++a) {
     if (kept.c[a].empty()) continue;
-    for (size_t i = 0; i < n; ++i) residual[i] = kept.set[a][i] - (gain[a] * kept.c[a][i] + offset[a]);
-    total += product(k, nullptr, residual.data(), 0, residual.data(), 0, n);
+    for (size_t i = 0; i < n; ++i) residual[i] = kept.set[a][i] - point_on(kept, line, a, i);
+    total += product(k, residual.data(), residual.data(), n);
   }
   return total / 2;
 }
@@ -85,7 +83,7 @@ GazeFit fit_gaze(GazeTable table, bool sfm) {
   fill_lines(k, sfm, all);
   const GazeColumns kept = keep_inliers(k, all, sfm, fit);
   if (fit.problem.fault != GazeFault::none) return fit;
-  const ScreenLine line = fit_line(k, kept, nullptr);
+  const ScreenLine line = fit_line(k, kept, nullptr, Gains::common);
   if (!line.determined) {
     fit.problem.fault = GazeFault::undetermined;
     return fit;

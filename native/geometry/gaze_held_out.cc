@@ -1,4 +1,5 @@
 // How well a fit meets targets that it has not seen.
+#include <algorithm>
 #include <cmath>
 
 #include "gaze_parts.hpp"
@@ -7,13 +8,18 @@ namespace sightline::geometry {
 
 using std::size_t;
 
+bool has_pose(const GazeColumns& rows, size_t i) {
+  if (rows.wtransg[0].empty()) return true;
+  return std::any_of(rows.wtransg.begin(), rows.wtransg.end(), [i](const std::vector<double>& cell) { return cell[i] != 0; });
+}
+
 TargetError target_error(const GazeColumns& rows, int target, const ScreenLine& line, const double* set_value) {
   const auto t = static_cast<size_t>(target);
   std::vector<double> dx, dy;
   for (size_t i = rows.begin[t]; i < rows.begin[t + 1]; ++i) {
-    const double x = line.gain_x * rows.c[0][i] + line.x_mm - set_value[0];
-    const double y = line.gain_y * rows.c[1][i] + line.y_mm - set_value[1];
-    if (std::isfinite(x) && std::isfinite(y)) dx.push_back(x), dy.push_back(y);
+    const double x = point_on(rows, line, 0, i) - set_value[0];
+    const double y = point_on(rows, line, 1, i) - set_value[1];
+    if (std::isfinite(x) && std::isfinite(y) && has_pose(rows, i)) dx.push_back(x), dy.push_back(y);
   }
   TargetError error;
   error.rows = dx.size();
@@ -37,7 +43,7 @@ std::vector<TargetError> held_out_errors(const Kernels& k, const GazeColumns& al
   for (int target = 0; target < kept.targets; ++target) {
     const auto t = static_cast<size_t>(target);
     for (size_t i = kept.begin[t]; i < kept.begin[t + 1]; ++i) weight[i] = 0;
-    errors.push_back(target_error(all, target, fit_line(k, kept, weight.data()), &fit.SetValues[t * 3]));
+    errors.push_back(target_error(all, target, fit_line(k, kept, weight.data(), Gains::common), &fit.SetValues[t * 3]));
     for (size_t i = kept.begin[t]; i < kept.begin[t + 1]; ++i) weight[i] = 1;
   }
   return errors;

@@ -9,9 +9,9 @@ namespace {
 
 using std::size_t;
 
-/// Follows the gaze from the transform's translation to where the gaze frame's z says the screen is.
+/// Follows the gaze from the transform's translation for mu = -(R^T t)_z / g_z.
 std::array<double, 3> meet(const std::array<double, 9>& rotation, const std::array<double, 3>& from, const double* gaze) {
-  const double steps = -from[2] / gaze[2];
+  const double steps = -(rotation[2] * from[0] + rotation[5] * from[1] + rotation[8] * from[2]) / gaze[2];
   std::array<double, 3> at{};
   for (size_t a = 0; a < 3; ++a) {
     at[a] = from[a] + steps * (rotation[a * 3] * gaze[0] + rotation[a * 3 + 1] * gaze[1] + rotation[a * 3 + 2] * gaze[2]);

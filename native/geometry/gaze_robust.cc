@@ -17,33 +17,33 @@ constexpr double tukey = 4.685;            ///< 95 % efficiency on normal residu
 constexpr double rayleigh_median = 1.1774; ///< median length of a two-dimensional residual of unit deviation
 constexpr double sigma_floor_mm = 1e-6;
 
-/// The usable rows of all targets but `left_out` (-1: of all), and the line to start with.
+/// The usable rows of all targets but `left_out` (-1: of all).
 GazeColumns usable_rows(const GazeColumns& all, int left_out) {
   GazeColumns rows;
   rows.targets = all.targets;
+  const auto finite = [&](size_t i) {
+    for (size_t a = 0; a < 2; ++a) {
+      const bool turned = all.to_x[a].empty() || (std::isfinite(all.to_x[a][i]) && std::isfinite(all.to_y[a][i]));
+      if (!turned || !std::isfinite(all.c[a][i]) || !std::isfinite(all.set[a][i])) return false;
+    }
+    return has_pose(all, i);
+  };
   for (int target = 0; target < all.targets; ++target) {
     const auto t = static_cast<size_t>(target);
     rows.begin.push_back(rows.size());
     for (size_t i = all.begin[t]; i < all.begin[t + 1] && target != left_out; ++i) {
-      const double x = all.c[0][i], y = all.c[1][i];
-      if (!std::isfinite(x) || !std::isfinite(y) || !std::isfinite(all.set[0][i]) || !std::isfinite(all.set[1][i])) continue;
-      rows.row.push_back(all.row[i]);
-      rows.c[0].push_back(x);
-      rows.c[1].push_back(y);
-      rows.set[0].push_back(all.set[0][i]);
-      rows.set[1].push_back(all.set[1][i]);
+      if (finite(i)) copy_row(all, i, rows);
     }
   }
   rows.begin.push_back(rows.size());
   return rows;
 }
 
-/// Weights of the rows under `line`; the spread goes into `fit`.
+/// Weights of the rows under the line of `fit`, whose spread it sets.
 void weigh(const GazeColumns& rows, RobustFit& fit, std::vector<double>& weight) {
-  const ScreenLine& line = fit.line;
   std::vector<double> length(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
-    length[i] = std::hypot(rows.set[0][i] - (line.gain_x * rows.c[0][i] + line.x_mm), rows.set[1][i] - (line.gain_y * rows.c[1][i] + line.y_mm));
+    length[i] = std::hypot(rows.set[0][i] - point_on(rows, fit.line, 0, i), rows.set[1][i] - point_on(rows, fit.line, 1, i));
   }
   std::vector<double> sorted = length;
   fit.sigma_mm = median(sorted) / rayleigh_median;
@@ -68,7 +68,7 @@ RobustFit reweighted(const Kernels& k, const GazeColumns& rows, const ScreenLine
   std::vector<double> weight(rows.size(), 1);
   for (fit.iterations = 1; fit.iterations <= iterations_max; ++fit.iterations) {
     weigh(rows, fit, weight);
-    const ScreenLine next = fit_line_by_axis(k, rows, weight.data());
+    const ScreenLine next = fit_line(k, rows, weight.data(), Gains::by_axis);
     if (!next.determined) return fit;  // too few rows agree for an axis of its own: the last line stands
     const double step = moved_mm(next, fit.line);
     fit.line = next;
@@ -82,11 +82,11 @@ RobustFit reweighted(const Kernels& k, const GazeColumns& rows, const ScreenLine
 
 RobustFit fit_robust(const Kernels& k, const GazeColumns& all, const GazeColumns& kept, const GazeFit& fit) {
   std::vector<double> weight(kept.size(), 1);
-  RobustFit robust = reweighted(k, usable_rows(all, -1), fit_line_by_axis(k, kept, nullptr));
+  RobustFit robust = reweighted(k, usable_rows(all, -1), fit_line(k, kept, nullptr, Gains::by_axis));
   for (int target = 0; target < all.targets; ++target) {
     const auto t = static_cast<size_t>(target);
     for (size_t i = kept.begin[t]; i < kept.begin[t + 1]; ++i) weight[i] = 0;
-    const RobustFit rest = reweighted(k, usable_rows(all, target), fit_line_by_axis(k, kept, weight.data()));
+    const RobustFit rest = reweighted(k, usable_rows(all, target), fit_line(k, kept, weight.data(), Gains::by_axis));
     for (size_t i = kept.begin[t]; i < kept.begin[t + 1]; ++i) weight[i] = 1;
     robust.held_out.push_back(target_error(all, target, rest.line, &fit.SetValues[t * 3]));
   }

@@ -18,12 +18,10 @@ struct Kernels {
   double (*sum)(const double* x, std::size_t n) = nullptr;
   /// Sum of (centre - x)^2, NaN counted as 0.
   double (*square_deviation)(const double* x, std::size_t n, double centre) = nullptr;
-  /// Sum of (a - centre_a) * (b - centre_b).
-  double (*product)(const double* a, double centre_a, const double* b, double centre_b, std::size_t n) = nullptr;
-  /// Sum of w * (a - centre_a) * (b - centre_b).
-  double (*weighted_product)(const double* w, const double* a, double centre_a, const double* b, double centre_b, std::size_t n) = nullptr;
-  /// Sum of w * a.
-  double (*weighted_sum)(const double* w, const double* a, std::size_t n) = nullptr;
+  /// Sum of a * b.
+  double (*product)(const double* a, const double* b, std::size_t n) = nullptr;
+  /// y[i] -= factor * x[i].
+  void (*take_off)(double factor, const double* x, std::size_t n, double* y) = nullptr;
   /// inside[i] = |a[i] - mean_a| < limit_a and |b[i] - mean_b| < limit_b; false where a or b is NaN.
   void (*within)(const double* a, double mean_a, double limit_a, const double* b, double mean_b, double limit_b, std::size_t n,
                  std::uint8_t* inside) = nullptr;

@@ -27,19 +27,9 @@ inline double square_deviation(const Kernels& k, const double* x, std::size_t n,
   return in_pairs(0, n, [&](std::size_t at, std::size_t count) { return k.square_deviation(x + at, count, centre); });
 }
 
-/// Sum of (a - centre_a) * (b - centre_b); with weights w * (...) when `w` is not null.
-inline double product(const Kernels& k, const double* w, const double* a, double centre_a, const double* b, double centre_b, std::size_t n) {
-  return in_pairs(0, n, [&](std::size_t at, std::size_t count) {
-    return w == nullptr ? k.product(a + at, centre_a, b + at, centre_b, count)
-                        : k.weighted_product(w + at, a + at, centre_a, b + at, centre_b, count);
-  });
-}
-
-/// Sum of w * a; of a when `w` is null.
-inline double weighted_sum(const Kernels& k, const double* w, const double* a, std::size_t n) {
-  return in_pairs(0, n, [&](std::size_t at, std::size_t count) {
-    return w == nullptr ? k.sum(a + at, count) : k.weighted_sum(w + at, a + at, count);
-  });
+/// Sum of a * b.
+inline double product(const Kernels& k, const double* a, const double* b, std::size_t n) {
+  return in_pairs(0, n, [&](std::size_t at, std::size_t count) { return k.product(a + at, b + at, count); });
 }
 
 }  // namespace sightline::geometry

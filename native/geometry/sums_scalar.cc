@@ -34,16 +34,12 @@ double square_deviation(const double* x, std::size_t n, double centre) {
   });
 }
 
-double product(const double* a, double centre_a, const double* b, double centre_b, std::size_t n) {
-  return add_block(n, [=](std::size_t i) { return (a[i] - centre_a) * (b[i] - centre_b); });
+double product(const double* a, const double* b, std::size_t n) {
+  return add_block(n, [=](std::size_t i) { return a[i] * b[i]; });
 }
 
-double weighted_product(const double* w, const double* a, double centre_a, const double* b, double centre_b, std::size_t n) {
-  return add_block(n, [=](std::size_t i) { return w[i] * ((a[i] - centre_a) * (b[i] - centre_b)); });
-}
-
-double weighted_sum(const double* w, const double* a, std::size_t n) {
-  return add_block(n, [=](std::size_t i) { return w[i] * a[i]; });
+void take_off(double factor, const double* x, std::size_t n, double* y) {
+  for (std::size_t i = 0; i < n; ++i) y[i] -= factor * x[i];
 }
 
 void within(const double* a, double mean_a, double limit_a, const double* b, double mean_b, double limit_b, std::size_t n,
@@ -57,6 +53,6 @@ void quotient(const double* a, const double* b, std::size_t n, double* out) {
 
 }  // namespace
 
-Kernels scalar_kernels() { return {"scalar", &sum, &square_deviation, &product, &weighted_product, &weighted_sum, &within, &quotient}; }
+Kernels scalar_kernels() { return {"scalar", &sum, &square_deviation, &product, &take_off, &within, &quotient}; }
 
 }  // namespace sightline::geometry

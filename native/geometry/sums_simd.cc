@@ -66,32 +66,19 @@ double SquareDeviation(const double* x, std::size_t n, double centre) {
       });
 }
 
-double Product(const double* a, double centre_a, const double* b, double centre_b, std::size_t n) {
+double Product(const double* a, const double* b, std::size_t n) {
   const D d;
-  const V ca = hn::Set(d, centre_a);
-  const V cb = hn::Set(d, centre_b);
   return AddBlock(
-      n, [=](std::size_t i) HWY_ATTR { return hn::Mul(hn::Sub(hn::LoadU(d, a + i), ca), hn::Sub(hn::LoadU(d, b + i), cb)); },
-      [=](std::size_t i) HWY_ATTR { return (a[i] - centre_a) * (b[i] - centre_b); });
+      n, [=](std::size_t i) HWY_ATTR { return hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)); },
+      [=](std::size_t i) HWY_ATTR { return a[i] * b[i]; });
 }
 
-double WeightedProduct(const double* w, const double* a, double centre_a, const double* b, double centre_b, std::size_t n) {
+void TakeOff(double factor, const double* x, std::size_t n, double* y) {
   const D d;
-  const V ca = hn::Set(d, centre_a);
-  const V cb = hn::Set(d, centre_b);
-  return AddBlock(
-      n,
-      [=](std::size_t i) HWY_ATTR {
-        return hn::Mul(hn::LoadU(d, w + i), hn::Mul(hn::Sub(hn::LoadU(d, a + i), ca), hn::Sub(hn::LoadU(d, b + i), cb)));
-      },
-      [=](std::size_t i) HWY_ATTR { return w[i] * ((a[i] - centre_a) * (b[i] - centre_b)); });
-}
-
-double WeightedSum(const double* w, const double* a, std::size_t n) {
-  const D d;
-  return AddBlock(
-      n, [=](std::size_t i) HWY_ATTR { return hn::Mul(hn::LoadU(d, w + i), hn::LoadU(d, a + i)); },
-      [=](std::size_t i) HWY_ATTR { return w[i] * a[i]; });
+  const V f = hn::Set(d, factor);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(hn::Sub(hn::LoadU(d, y + i), hn::Mul(f, hn::LoadU(d, x + i))), d, y + i);
+  for (; i < n; ++i) y[i] -= factor * x[i];
 }
 
 void Within(const double* a, double mean_a, double limit_a, const double* b, double mean_b, double limit_b, std::size_t n,
@@ -117,7 +104,7 @@ void Quotient(const double* a, const double* b, std::size_t n, double* out) {
 }
 
 Kernels Table(std::string_view name) {
-  return {name, &Sum, &SquareDeviation, &Product, &WeightedProduct, &WeightedSum, &Within, &Quotient};
+  return {name, &Sum, &SquareDeviation, &Product, &TakeOff, &Within, &Quotient};
 }
 
 }  // namespace sightline::geometry::HWY_NAMESPACE
