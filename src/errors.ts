@@ -85,6 +85,17 @@ export const ERRORS = {
   PTZ_CREDENTIALS: { status: 502, about: 'AWS refuses the credentials: expired, unknown or not allowed' },
   PTZ_ATHENA_FAILED: { status: 502, about: 'Athena refused a statement or did not finish it in time' },
   PTZ_SLACK_FAILED: { status: 502, about: 'Slack did not take a message' },
+  CALIBRATION_CSV_INVALID: { status: 400, about: 'a calibration.csv has another form than the reference writes; the message has line and column' },
+  CALIBRATION_SCREEN_INVALID: { status: 400, about: 'a screen_info.json, or the screen in a request, has a missing or malformed field' },
+  CALIBRATION_NPZ_INVALID: { status: 400, about: 'a transform_matrix.npz is damaged, or its arrays have other names, types or shapes' },
+  CALIBRATION_QUERY_INVALID: { status: 400, about: 'a gaze that shall be placed on the screen is malformed, or never meets the screen' },
+  CALIBRATION_CANDIDATE_INVALID: { status: 400, about: 'a candidate id cannot be part of a file name, or files of different candidates were given' },
+  CALIBRATION_FILE: { status: 400, about: 'a calibration file cannot be read or written' },
+  CALIBRATION_ROW_INVALID: { status: 422, about: 'a calibration row has a target number that is none, or not enough numbers' },
+  CALIBRATION_NO_ROWS: { status: 422, about: 'nothing was recorded: there is no row to fit' },
+  CALIBRATION_TARGET_EMPTY: { status: 422, about: 'a target has no usable row: repeat it; the message says how many it had' },
+  CALIBRATION_NOT_FINITE: { status: 422, about: 'a row that takes part in the fit has a gaze, target or matrix that is zero, infinite or not a number' },
+  CALIBRATION_UNDETERMINED: { status: 422, about: 'the rows do not determine a fit: all gazes are parallel, or (with structure from motion) no row has a pose' },
 } as const satisfies Record<string, { status: number; about: string }>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -2,6 +2,7 @@
 import yargs from 'yargs';
 import { SightlineError } from '../errors.js';
 import { camerasCommand } from './cameras.js';
+import { calibrationsCommand } from './calibrations.js';
 import { configCommand } from './config.js';
 import { modelsCommand } from './models.js';
 import { ptzCommand } from './ptz.js';
@@ -24,6 +25,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
       cli.exit.code = (await runDaemon({ config_file: argv.config, env: io.env, cwd: io.cwd() })) as ExitCode;
     })
     .command('cameras', 'the embedded camera registry', camerasCommand(cli))
+    .command('calibrations', 'gaze calibrations as files', calibrationsCommand(cli))
     .command('models', 'the networks', modelsCommand(cli))
     .command('ptz', 'where PTZ cameras really look', ptzCommand(cli))
     .command('config', 'the configuration', configCommand(cli))
