@@ -52,6 +52,7 @@ struct TargetError {
   double offset_x_mm = 0;       ///< median point minus target
   double offset_y_mm = 0;
   double precision_mm = 0;      ///< root mean square distance of the points from their mean
+  double median_mm = 0;         ///< median distance of the points from their median, which a few strays do not move
   bool determined = false;      ///< false: no rows, or the rest does not determine a fit
 };
 

@@ -31,8 +31,11 @@ TargetError target_error(const GazeColumns& rows, int target, const ScreenLine& 
   double squares = 0;
   for (size_t i = 0; i < dx.size(); ++i) squares += (dx[i] - mean_x) * (dx[i] - mean_x) + (dy[i] - mean_y) * (dy[i] - mean_y);
   error.precision_mm = std::sqrt(squares / static_cast<double>(dx.size()));
-  error.offset_x_mm = median(dx);
-  error.offset_y_mm = median(dy);
+  std::vector<double> sorted_x = dx, sorted_y = dy, away(dx.size());
+  error.offset_x_mm = median(sorted_x);
+  error.offset_y_mm = median(sorted_y);
+  for (size_t i = 0; i < dx.size(); ++i) away[i] = std::hypot(dx[i] - error.offset_x_mm, dy[i] - error.offset_y_mm);
+  error.median_mm = median(away);
   error.determined = true;
   return error;
 }

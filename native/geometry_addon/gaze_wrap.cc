@@ -41,6 +41,7 @@ Napi::Array target_errors(Napi::Env env, const std::vector<geometry::TargetError
     one.Set("offset_x_mm", errors[i].offset_x_mm);
     one.Set("offset_y_mm", errors[i].offset_y_mm);
     one.Set("precision_mm", errors[i].precision_mm);
+    one.Set("median_mm", errors[i].median_mm);
     array.Set(static_cast<std::uint32_t>(i), one);
   }
   return array;

@@ -35,6 +35,7 @@ function pointError(error: NativeTargetError, target: number, at: Mm3, screen: S
     precision_mm: error.precision_mm,
     precision_px: error.precision_mm * Math.sqrt((px_per_mm_x ** 2 + px_per_mm_y ** 2) / 2),
     precision_deg: Math.atan(error.precision_mm / Math.hypot(...seen)) * DEGREES,
+    median_deg: Math.atan(error.median_mm / Math.hypot(...seen)) * DEGREES,
     offset_x_mm: error.offset_x_mm,
     offset_y_mm: error.offset_y_mm,
   };

@@ -93,6 +93,8 @@ export interface PointError {
   precision_mm: number;
   precision_px: number;
   precision_deg: number;
+  /** Half of the points lie within this angle of their median: a precision that a few strays do not move. */
+  median_deg: number;
   /** Median point minus target. */
   offset_x_mm: number;
   offset_y_mm: number;
@@ -129,7 +131,7 @@ export type Verdict = 'accept' | 'repeat' | 'refuse';
 
 /** Why a verdict is not `accept`; stable codes. */
 export type VerdictCode =
-  | 'target_missing' | 'few_rows' | 'point_inaccurate' | 'point_imprecise' | 'inaccurate' | 'depth_implausible' | 'few_targets' | 'unverifiable' | 'gain_uneven' | 'wrong_target';
+  | 'target_missing' | 'few_rows' | 'point_inaccurate' | 'point_imprecise' | 'inaccurate' | 'depth_implausible' | 'few_targets' | 'unverifiable' | 'gain_uneven';
 
 export interface VerdictReason {
   code: VerdictCode;

@@ -17,7 +17,10 @@ export interface NativeGazeProblem {
   what: string;
 }
 
-/** How the points of a target lie: the median point minus the target, and their root mean square distance from their mean. */
+/**
+ * How the points of a target lie: the median point minus the target, their root mean square distance from their mean, and their median
+ * distance from their median.
+ */
 export interface NativeTargetError {
   rows: number;
   /** False: no rows, or the other targets do not determine a fit; the other fields are then 0. */
@@ -25,6 +28,7 @@ export interface NativeTargetError {
   offset_x_mm: number;
   offset_y_mm: number;
   precision_mm: number;
+  median_mm: number;
 }
 
 /** Tukey's biweight over all finite rows: screen = (gain_x * c_x + x_mm, gain_y * c_y + y_mm), c as in docs/CALIBRATION.md. */
