@@ -14,6 +14,12 @@ constexpr double huber = 1.5;
 /// Beyond so many deviations a match is none.
 constexpr double gate = 4.5;
 constexpr double least_noise_px = 0.02;
+/// Cells over which residuals are taken to have causes in common, falling off linearly.
+constexpr int region_cells = 4;
+/// Pictures turned by more than this against each other see the same point through very different parts of the lens. What the lens model lacks then
+/// turns the rotation in proportion to what is beyond, as photographs by hand show (docs/PTZ_ALGORITHM.md).
+constexpr double lens_reach_rad = 15 * 0.017453292519943295;
+constexpr double lens_doubt = 0.007;
 /// Median distance of a two-dimensional normal distribution of deviation 1.
 constexpr double median_radius = 1.17741;
 
@@ -116,7 +122,64 @@ double noise_of(const std::vector<Weighted>& residuals, double limit_px) {
   return std::max(least_noise_px, *middle / median_radius);
 }
 
-/// Residuals of one neighbourhood (a cell of a query) share causes, so their pulls are added before they are squared.
+using Pull = std::array<double, match_unknowns>;
+
+/// The slope that the matches of each neighbourhood (slot of the query, row and column of its cell) contribute.
+std::map<std::array<int, 3>, Pull> pulls_of(const Problem& problem, const std::vector<Weighted>& residuals, double noise) {
+  std::map<std::array<int, 3>, Pull> pulls;
+  const auto cell = [](double at, double extent, int cells) { return std::clamp(static_cast<int>(at / extent * cells), 0, cells - 1); };
+  for (const Weighted& one : residuals) {
+    const Match& match = problem.matches[one.match];
+    const Residual& r = one.residual;
+    const double scale = noise * one.deviation;
+    const double length = std::hypot(r.dx, r.dy) / scale;
+    const double weight = (length <= huber ? 1 : huber / length) / (scale * scale);
+    Pull& pull = pulls[{static_cast<int>(one.slot), cell(match.query_y, problem.height, cells_down), cell(match.query_x, problem.width, cells_across)}];
+    for (std::size_t i = 0; i < match_unknowns; ++i) pull[i] += weight * (r.jacobian[0][i] * r.dx + r.jacobian[1][i] * r.dy);
+  }
+  return pulls;
+}
+
+/// The scatter of the pulls as the sum of products of neighbourhoods up to `reach` - 1 cells apart, nearer ones counting more (Bartlett's kernel, which
+/// keeps it a covariance). Reach 1: each neighbourhood by itself.
+Matrix scatter_of(const std::map<std::array<int, 3>, Pull>& pulls, std::size_t size, int reach) {
+  const std::size_t shared = size - shared_unknowns;
+  Matrix scatter(size);
+  for (const auto& [here, a] : pulls) {
+    const auto slot = static_cast<std::size_t>(here[0]);
+    for (int down = 1 - reach; down < reach; ++down) {
+      for (int across = 1 - reach; across < reach; ++across) {
+        const auto there = pulls.find({here[0], here[1] + down, here[2] + across});
+        if (there == pulls.end()) continue;
+        const double share = (1 - std::abs(down) / static_cast<double>(reach)) * (1 - std::abs(across) / static_cast<double>(reach));
+        const Pull& b = there->second;
+        for (std::size_t i = 0; i < match_unknowns; ++i) {
+          for (std::size_t j = 0; j < match_unknowns; ++j) scatter.at(column_of(slot, shared, i), column_of(slot, shared, j)) += share * a[i] * b[j];
+        }
+      }
+    }
+  }
+  return scatter;
+}
+
+/// Variance that the unknown of the lens adds to the turn of each query: by the nearest of its references, which ties it best.
+std::vector<double> lens_variance_of(const Problem& problem, const std::vector<Weighted>& residuals, const Unknowns& unknowns) {
+  std::map<std::array<std::size_t, 2>, double> turns;
+  for (const Weighted& one : residuals) {
+    const Match& match = problem.matches[one.match];
+    const auto [place, added] = turns.try_emplace({one.slot, match.reference}, 0.0);
+    if (!added) continue;
+    const Mat3 real = multiply(problem.queries[match.query].rotation, transpose(unknowns.offsets[one.slot]));
+    const Vec3 turn = vector_of(multiply(real, transpose(problem.references[match.reference].rotation)));
+    place->second = std::sqrt(dot(turn, turn));
+  }
+  std::vector<double> nearest(unknowns.offsets.size(), 4.0);
+  for (const auto& [pair, turn] : turns) nearest[pair[0]] = std::min(nearest[pair[0]], turn);
+  for (double& turn : nearest) turn = std::pow(lens_doubt * std::max(0.0, turn - lens_reach_rad), 2);
+  return nearest;
+}
+
+/// Residuals of one neighbourhood share causes, and where the model does not fit (parallax, a lens of another kind), so do those of whole regions.
 void add_covariance(const Problem& problem, const std::vector<Weighted>& residuals, Solution* solution) {
   const Normal normal = normal_of(residuals, solution->unknowns, solution->noise_px, true);
   const std::size_t size = normal.curvature.size(), shared = size - shared_unknowns;
@@ -125,36 +188,33 @@ void add_covariance(const Problem& problem, const std::vector<Weighted>& residua
     // Too many matches beyond the bend: the weights bound the curvature from above.
     if (!invert(normal_of(residuals, solution->unknowns, solution->noise_px, false).curvature, &inverse)) return;
   }
-  std::map<std::size_t, std::array<double, match_unknowns>> pulls;
-  for (const Weighted& one : residuals) {
-    const Match& match = problem.matches[one.match];
-    const auto cell = [](double at, double extent, int cells) { return static_cast<std::size_t>(std::clamp(static_cast<int>(at / extent * cells), 0, cells - 1)); };
-    const std::size_t key = (one.slot * cells_down + cell(match.query_y, problem.height, cells_down)) * cells_across + cell(match.query_x, problem.width, cells_across);
-    const Residual& r = one.residual;
-    const double scale = solution->noise_px * one.deviation;
-    const double length = std::hypot(r.dx, r.dy) / scale;
-    const double weight = (length <= huber ? 1 : huber / length) / (scale * scale);
-    std::array<double, match_unknowns>& pull = pulls[key];
-    for (std::size_t i = 0; i < match_unknowns; ++i) pull[i] += weight * (r.jacobian[0][i] * r.dx + r.jacobian[1][i] * r.dy);
-  }
-  Matrix meat(size);
-  for (const auto& [key, pull] : pulls) {
-    const std::size_t slot = key / (cells_across * cells_down);
-    for (std::size_t i = 0; i < match_unknowns; ++i) {
-      for (std::size_t j = 0; j < match_unknowns; ++j) meat.at(column_of(slot, shared, i), column_of(slot, shared, j)) += pull[i] * pull[j];
-    }
-  }
-  const auto clusters = static_cast<double>(pulls.size());
-  const auto unknowns = static_cast<double>(size);
+  const auto pulls = pulls_of(problem, residuals, solution->noise_px);
   // The residuals have been fitted: with few neighbourhoods they pull less than their causes do.
-  const double correction = clusters / std::max(1.0, clusters - unknowns);
-  for (std::size_t i = 0; i < size; ++i) {
-    for (std::size_t j = 0; j < size; ++j) meat.at(i, j) *= correction;
-  }
-  for (std::size_t i = 0; i < shared_unknowns; ++i) meat.at(shared + i, shared + i) += 1 / (prior[i] * prior[i]);
+  const auto clusters = static_cast<double>(pulls.size());
+  const double correction = clusters / std::max(1.0, clusters - static_cast<double>(size));
+  const auto covariance_with = [&](int reach) {
+    Matrix middle = scatter_of(pulls, size, reach);
+    for (std::size_t i = 0; i < size; ++i) {
+      for (std::size_t j = 0; j < size; ++j) middle.at(i, j) *= correction;
+    }
+    for (std::size_t i = 0; i < shared_unknowns; ++i) middle.at(shared + i, shared + i) += 1 / (prior[i] * prior[i]);
+    return product(product(inverse, middle), inverse);
+  };
   solution->clusters = static_cast<int>(pulls.size());
-  solution->covariance = product(product(inverse, meat), inverse);
+  solution->covariance = covariance_with(1);
+  // Wider neighbourhoods may only widen it. Scaling a row and its column alike keeps a covariance one.
+  const Matrix wide = covariance_with(region_cells);
+  std::vector<double> scale(size);
+  for (std::size_t i = 0; i < size; ++i) scale[i] = std::sqrt(std::max(1.0, wide.at(i, i) / solution->covariance.at(i, i)));
+  for (std::size_t i = 0; i < size; ++i) {
+    for (std::size_t j = 0; j < size; ++j) solution->covariance.at(i, j) *= scale[i] * scale[j];
+  }
   solution->model_covariance = std::move(inverse);
+  const std::vector<double> lens = lens_variance_of(problem, residuals, solution->unknowns);
+  for (std::size_t i = 0; i < shared; ++i) {
+    solution->covariance.at(i, i) += lens[i / 3];
+    solution->model_covariance.at(i, i) += lens[i / 3];
+  }
 }
 
 }  // namespace

@@ -45,6 +45,8 @@ export interface Binding {
   AKAZEDetector: new () => Detector;
   ORBDetector: new (max_features: number) => Detector;
   CascadeClassifier: new (file: string) => Cascade;
+  readonly IMWRITE_JPEG_QUALITY: number;
+  imencode(extension: string, image: Mat, flags: number[]): Buffer;
   imdecode(data: Buffer, flags: number): Mat;
   matchKnnBruteForce(a: Mat, b: Mat, k: number): DescriptorMatch[][];
   matchKnnBruteForceHamming(a: Mat, b: Mat, k: number): DescriptorMatch[][];

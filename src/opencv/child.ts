@@ -4,6 +4,7 @@ import { loadBinding } from './binding.js';
 import { findObjects } from './cascades.js';
 import { findFeatures, matchPairs } from './features.js';
 import { loadVision } from './native.js';
+import { readPicture, writeJpeg } from './pictures.js';
 import type { ChildMessage, OpenCvRequest, RequestMessage } from './types.js';
 
 if (process.send === undefined) throw new Error('this is the child of src/opencv/client.ts');
@@ -23,6 +24,8 @@ function answer(request: OpenCvRequest): unknown {
     case 'features': return findFeatures(cv, vision, request);
     case 'match': return matchPairs(cv, request);
     case 'cascade': return findObjects(cv, request);
+    case 'read': return readPicture(cv, request.picture);
+    case 'write': return writeJpeg(cv, request);
     case 'fault': return fault(request.kind);
   }
 }

@@ -1,7 +1,7 @@
 /** Encoded pictures to grey ones, in the child. */
 import { SightlineError } from '../errors.js';
 import type { Binding, Mat } from './binding.js';
-import type { Share } from './types.js';
+import type { ReadAnswer, Share, WriteRequest } from './types.js';
 
 /** OpenCV's flag for pixels as they are stored; the binding does not name it. */
 const IGNORE_ORIENTATION = 128;
@@ -43,6 +43,17 @@ function decode(cv: Binding, picture: Uint8Array, flags: number): Mat {
 
 function grey(mat: Mat): Grey {
   return { mat, data: mat.getData(), width: mat.cols, height: mat.rows };
+}
+
+export function readPicture(cv: Binding, picture: Uint8Array): ReadAnswer {
+  const { data, width, height } = readGrey(cv, picture);
+  return { width, height, grey: new Uint8Array(data) };
+}
+
+export function writeJpeg(cv: Binding, { grey: bytes, width, height, quality }: WriteRequest): Uint8Array {
+  if (bytes.length !== width * height || bytes.length === 0) throw new SightlineError('IMAGE_SIZE', `grey: expected ${width}×${height} bytes, received ${bytes.length}`);
+  const mat = new cv.Mat(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), height, width, cv.CV_8U);
+  return new Uint8Array(cv.imencode('.jpg', mat, [cv.IMWRITE_JPEG_QUALITY, quality]));
 }
 
 /** 255 where features are wanted; null when they are everywhere. */

@@ -71,6 +71,29 @@ export interface CascadeAnswer {
   boxes: [number, number, number, number][];
 }
 
+/** An encoded picture to grey pixels. */
+export interface ReadRequest {
+  op: 'read';
+  picture: Uint8Array;
+}
+
+export interface ReadAnswer {
+  width: number;
+  height: number;
+  /** width × height. */
+  grey: Uint8Array;
+}
+
+/** Grey pixels to a JPEG. */
+export interface WriteRequest {
+  op: 'write';
+  grey: Uint8Array;
+  width: number;
+  height: number;
+  /** 1..100. */
+  quality: number;
+}
+
 /** For tests of what a crash and a hang do. */
 export interface FaultRequest {
   op: 'fault';
@@ -81,6 +104,8 @@ export interface OpenCvOps {
   features: { request: FeatureRequest; answer: FeatureAnswer };
   match: { request: MatchRequest; answer: MatchAnswer };
   cascade: { request: CascadeRequest; answer: CascadeAnswer };
+  read: { request: ReadRequest; answer: ReadAnswer };
+  write: { request: WriteRequest; answer: Uint8Array };
   fault: { request: FaultRequest; answer: null };
 }
 
