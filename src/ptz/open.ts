@@ -61,7 +61,8 @@ export interface WorldOptions {
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   db: StoreDb;
-  engine: OffsetEngine;
+  /** Called at the first picture. */
+  openEngine: () => OffsetEngine;
   /** Called when the first RTSP stream is opened. */
   loadAddon: () => CaptureAddon;
   log: PtzLog;
@@ -70,7 +71,7 @@ export interface WorldOptions {
 }
 
 /** @throws PTZ_SETTINGS_INVALID, PTZ_DEVICES_INVALID */
-export function openWorld({ config, env, cwd, db, engine, loadAddon, log, onSecrets }: WorldOptions): PtzWorld {
+export function openWorld({ config, env, cwd, db, openEngine, loadAddon, log, onSecrets }: WorldOptions): PtzWorld {
   const { settings, places } = openSettings({ config, env, cwd });
   onSecrets?.(ptzSecrets(settings));
   const devices = loadDevices(places.devices_file, settings);
@@ -78,13 +79,15 @@ export function openWorld({ config, env, cwd, db, engine, loadAddon, log, onSecr
   const { aws, slack } = settings;
   const athena = aws.s3_bucket === undefined || !aws.athena_enabled ? null : createAthena(aws, aws.s3_bucket, log);
   let grabber: Grabber | undefined;
+  let opened: OffsetEngine | undefined;
+  const engine = (): OffsetEngine => (opened ??= openEngine());
   const deps: PtzWorld['deps'] = {
     settings, log, store, athena,
     kubeconfig: places.kubeconfig,
     journal: createJournal(db),
     slack: slack.webhook_url === undefined ? null : createSlack({ url: slack.webhook_url, channel: slack.channel }),
-    estimate: (...args) => engine.estimateOffset(...args),
-    extractFeatures: (...args) => engine.extractFeatures(...args),
+    estimate: (...args) => engine().estimateOffset(...args),
+    extractFeatures: (...args) => engine().extractFeatures(...args),
     grabber: () => (grabber ??= openGrabber({ addon: loadAddon(), sizes: devices, streams: settings.monitoring.concurrency, capture: config.capture })),
   };
   return {
@@ -93,7 +96,7 @@ export function openWorld({ config, env, cwd, db, engine, loadAddon, log, onSecr
       await grabber?.close();
       athena?.close();
       store.close();
-      await engine.close();
+      await opened?.close();
     },
   };
 }

@@ -21,6 +21,8 @@ export interface FeedOptions {
 const CONNECT_MS = 10_000;
 /** At 100 messages a second for 2 minutes; more often is thinned. */
 const MAX_SAMPLES = 12_000;
+/** A camera that moved so shortly before or after a frame may have moved during it: telemetry and frames come with different delays. */
+const AROUND_MS = 200;
 /** Waits look at the clock so often: silence raises no event. */
 const LOOK_MS = 50;
 
@@ -117,7 +119,11 @@ export class TelemetryFeed {
     const near = this.samples.filter((sample) => sample.mono_ms >= frame.from_mono_ms - max_age_ms && sample.mono_ms <= frame.to_mono_ms + max_age_ms);
     const nearest = near.reduce<TelemetrySample | undefined>((best, one) => (best === undefined || Math.abs(one.mono_ms - middle_ms) < Math.abs(best.mono_ms - middle_ms) ? one : best), undefined);
     if (nearest === undefined) throw new SightlineError('PTZ_TELEMETRY_STALE', `telemetry: expected a sample within ${max_age_ms} ms of the frame, received none`);
-    if (near.some((sample) => hasMoved(nearest, sample, options))) throw new SightlineError('PTZ_NOT_STABLE', 'the camera moved while the frame was taken');
+    // The last before it, the first after it, and what lies close.
+    const before = near.filter((sample) => sample.mono_ms <= frame.from_mono_ms).at(-1);
+    const after = near.find((sample) => sample.mono_ms >= frame.to_mono_ms);
+    const around = near.filter((sample) => sample === before || sample === after || (sample.mono_ms >= frame.from_mono_ms - AROUND_MS && sample.mono_ms <= frame.to_mono_ms + AROUND_MS));
+    if (around.some((sample) => hasMoved(nearest, sample, options))) throw new SightlineError('PTZ_NOT_STABLE', 'the camera moved while the frame was taken');
     return nearest;
   }
 
