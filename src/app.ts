@@ -1,7 +1,7 @@
 /**
  * The composition root: opens the stages in the order in which a frame meets them and closes them in reverse, also after a half-failed start.
  *
- *   capture pool → inference engine → dispatcher → analysis → delivery → cameras → http
+ *   capture pool → inference engine → dispatcher → analysis → delivery → cameras → eye tracking → http
  */
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
@@ -20,6 +20,7 @@ import { createDelivery } from './delivery/delivery.js';
 import { localTimestamps } from './delivery/timestamps.js';
 import type { Delivery } from './delivery/types.js';
 import { Degradation } from './degradation.js';
+import { openEyeTracking, type OpenEyeTracking } from './eye_tracking.js';
 import { FramePath, type EvidencePath } from './frame_path.js';
 import { createServer } from './http/server.js';
 import { historyReading, httpDeps } from './http_deps.js';
@@ -93,6 +94,8 @@ export interface Stages {
   delivery: Delivery;
   cameras: Cameras;
   degradation: Degradation;
+  /** undefined: switched off, or not open yet. */
+  eyes: OpenEyeTracking | undefined;
   registry: Registry;
   metrics: Metrics;
   /** Says repeated camera faults once a minute. */
@@ -173,6 +176,8 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
   closers.push('camera states', 100, writeHealth(stages, registry));
   stages.history = startHistory(() => historyReading(stages));
   closers.push('history', 100, () => { stages.history.stop(); });
+  stages.eyes = openEyeTracking(stages);
+  closers.push('eye tracking', 1_500, () => stages.eyes?.close());
   const server = await createServer(httpDeps(stages));
   closers.push('http', 1_000, () => server.close());
   const url = await server.listen({ host: config.server.host, port: config.server.port });
@@ -288,6 +293,7 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
     options, addon, store, engine, dispatcher, report, frames, learning, events, delivery, cameras, registry, metrics, repeats,
     degradation,
     history: { since: () => [], stop: () => undefined },
+    eyes: undefined,
     started_ms: Date.now(),
     stopping: false,
   };
@@ -332,6 +338,7 @@ function metricSources(stages: () => Stages): Parameters<typeof createMetrics>[0
   return {
     cameras: () => stages().cameras.statuses(),
     callbacks: () => stages().delivery.status(),
+    eyes: () => stages().eyes?.stats(),
     registry: () => stages().registry.state(),
     slots: () => stages().addon.poolStats(),
     degradation: () => stages().degradation.snapshot(),

@@ -96,6 +96,10 @@ export const ERRORS = {
   CALIBRATION_TARGET_EMPTY: { status: 422, about: 'a target has no usable row: repeat it; the message says how many it had' },
   CALIBRATION_NOT_FINITE: { status: 422, about: 'a row that takes part in the fit has a gaze, target or matrix that is zero, infinite or not a number' },
   CALIBRATION_UNDETERMINED: { status: 422, about: 'the rows do not determine a fit: all gazes are parallel, or (with structure from motion) no row has a pose' },
+  EYE_SOURCE: { status: 400, about: 'start_tracking names a source that does not exist' },
+  EYE_NO_CAMERA: { status: 503, about: 'no camera for eye tracking can be opened; it is tried again' },
+  EYE_CAMERA_LOST: { status: 503, about: 'the camera of eye tracking gives no frames any more; it is tried again' },
+  EYE_LIMIT: { status: 503, about: 'as many sources as eye_tracking.max_sources are followed already' },
 } as const satisfies Record<string, { status: number; about: string }>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -16,7 +16,8 @@ export function httpDeps(stages: Stages): HttpDeps {
   const { config } = options;
   const progress = new Progress();
   return {
-    settings: config.server,
+    settings: { ...config.server, eye_origins: config.eye_tracking.allowed_origins },
+    eye_tracking: stages.eyes,
     version: options.version,
     log: options.log,
     health: {

@@ -35,6 +35,8 @@ export interface CaptureOptions {
   loop: boolean;
   realtime: boolean;
   analysis_fps: number;
+  /** false: its frames are only shown (snapshots), none becomes a row of a batch. Default true. */
+  analyse?: boolean;
   open_timeout_ms: number;
   read_timeout_ms: number;
   stall_limit_ms: number;

@@ -11,6 +11,7 @@ export const RULES: Record<string, (value: string) => string | undefined> = {
   timezone: (value) => (isTimezone(value) ? undefined : 'an IANA time zone such as Pacific/Auckland'),
   time_of_day: (value) => (/^([01]?\d|2[0-3]):[0-5]\d$/.test(value) ? undefined : 'a time of day such as 08:30'),
   api_token: (value) => (/^[\x21-\x7e]{16,}$/.test(value) ? undefined : 'at least 16 printable ASCII characters without blanks'),
+  eye_source: (value) => (/^(webcam(:\d)?|camera:[1-9]\d{0,9})$/.test(value) ? undefined : '"webcam", "webcam:N" (0 to 9) or "camera:ID"'),
   encryption_key: (value) => (encryptionKey(value) === undefined ? '32 bytes, or 44 characters of base64 that stand for 32 bytes' : undefined),
 };
 
@@ -42,9 +43,14 @@ export function isLoopback(host: string): boolean {
 /** Rules over several fields of a configuration whose fields are each right. */
 export function crossProblems(config: Config): string[] {
   const problems: string[] = [];
-  const { capture, server } = config;
+  const { capture, server, eye_tracking } = config;
   if (capture.backoff_max_ms < capture.backoff_min_ms)
     problems.push(`capture.backoff_max_ms: expected at least capture.backoff_min_ms (${capture.backoff_min_ms}), received ${capture.backoff_max_ms}`);
+  if (eye_tracking.retry_max_ms < eye_tracking.retry_min_ms)
+    problems.push(`eye_tracking.retry_max_ms: expected at least eye_tracking.retry_min_ms (${eye_tracking.retry_min_ms}), received ${eye_tracking.retry_max_ms}`);
+  for (const [index, origin] of eye_tracking.allowed_origins.entries()) {
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin) problems.push(`eye_tracking.allowed_origins[${index}]: expected an origin such as https://app.example.org, received ${origin}`);
+  }
   if (!isLoopback(server.host) && server.api_token === undefined)
     problems.push(`server.api_token: expected a token because server.host "${server.host}" is not a loopback address, received none (set SIGHTLINE_API_TOKEN)`);
   if (config.cameras.load_from_database && (config.database.host !== undefined || config.database.name !== undefined) && config.database.user === undefined)

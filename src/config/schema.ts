@@ -133,6 +133,28 @@ const Capture = Type.Object(
   { ...closed, description: 'opening and reading streams' },
 );
 
+const EyeTracking = Type.Object(
+  {
+    enabled: bool('serve live eye tracking by WebSocket at / and /ws', true),
+    source: text('what a start_tracking message without a source means: "webcam" (the first of 0, 1, 2 that opens), "webcam:N" or "camera:ID"', 'webcam', { rule: 'eye_source' }),
+    fps: num('eye_data messages per second and client, at most', { default: 10, min: 0.5, max: 30 }),
+    width: int('width of the picture that is searched, pixels; larger finds smaller faces and takes longer', { default: 640, min: 160, max: 1_920 }),
+    away_after_ms: int('how long evidence for looking away has to last, milliseconds', { default: 1_000, min: 0, max: 60_000 }),
+    back_after_ms: int('how long both eyes have to be seen until somebody looks again, milliseconds', { default: 200, min: 0, max: 60_000 }),
+    lost_after_ms: int('without a new frame for so long a camera counts as lost, milliseconds', { default: 5_000, min: 200, max: 120_000 }),
+    retry_min_ms: int('first wait before webcams are looked for again, milliseconds', { default: 1_000, min: 50, max: 60_000 }),
+    retry_max_ms: int('longest wait before webcams are looked for again, milliseconds', { default: 15_000, min: 50, max: 600_000 }),
+    max_clients: int('clients connected at once; further ones are closed with 1013', { default: 256, min: 1, max: 10_000 }),
+    max_sources: int('cameras followed at once', { default: 4, min: 1, max: 64 }),
+    allowed_origins: Type.Array(Type.String({ minLength: 1, maxLength: 256 }), {
+      description: 'origins of pages, beside those of this server and of this machine, that may connect: https://app.example.org',
+      default: [],
+      maxItems: 64,
+    }),
+  },
+  { ...closed, description: 'live eye tracking' },
+);
+
 const Server = Type.Object(
   {
     host: text('address the HTTP server listens on', 'localhost', { env: ['HOST'] }),
@@ -242,6 +264,7 @@ export const ConfigSchema = Type.Object(
     delivery: Delivery,
     models: Models,
     capture: Capture,
+    eye_tracking: EyeTracking,
     server: Server,
     database: Database,
     registry: RegistrySection,

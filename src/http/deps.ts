@@ -7,6 +7,7 @@ import type { EventQuery, EventRecord } from '../evidence/types.js';
 import type { FrameAnalysis } from '../analysis/types.js';
 import type { BaselinesSchema, CallbacksSchema, DeadLetterSchema, PipelineSchema, ReplaySchema, CallbackTestSchema } from './schemas.js';
 import type { HistorySample } from '../observability/history.js';
+import type { EyeSocket } from '../eyetracking/types.js';
 
 export interface HttpSettings {
   host: string;
@@ -15,6 +16,8 @@ export interface HttpSettings {
   trust_proxy: boolean;
   body_limit_kib: number;
   request_timeout_ms: number;
+  /** Origins beside our own from which eye-tracking clients may connect. */
+  eye_origins?: readonly string[];
 }
 
 /** What the server logs with: pino's signature. */
@@ -59,6 +62,8 @@ export interface HttpDeps {
     /** A file of an event; undefined when it has been forgotten. */
     read(path: string): Promise<Buffer | undefined>;
   };
+  /** undefined: eye tracking is switched off. */
+  eye_tracking?: { accept(socket: EyeSocket): void } | undefined;
   pipeline: { snapshot(): Pipeline };
   /** Samples of the last hour that are later than a moment, oldest first. */
   history: { since(at_ms: number): HistorySample[] };

@@ -8,15 +8,21 @@ import { isLoopback } from '../config/rules.js';
 import { SightlineError } from '../errors.js';
 import type { HttpSettings } from './deps.js';
 
-export function createGuard({ api_token, host, trust_proxy }: HttpSettings): (request: FastifyRequest) => void {
+/** Where eye-tracking clients connect. Their pages come from elsewhere: from another port of this machine, or from where `eye_tracking.allowed_origins` says. */
+export const EYE_PATHS: readonly string[] = ['/', '/ws'];
+
+export function createGuard({ api_token, host, trust_proxy, eye_origins = [] }: HttpSettings): (request: FastifyRequest) => void {
   const local = isLoopback(host) && !trust_proxy && api_token === undefined;
   return (request) => {
     const asked = hostname(request.headers.host ?? '');
     if (local && !isLoopback(asked)) throw new SightlineError('FORBIDDEN', 'Host: expected localhost or a loopback address, received another name');
     const { origin } = request.headers;
-    if (origin !== undefined && !sameOrigin(origin, request.host)) throw new SightlineError('FORBIDDEN', 'Origin: expected this server, received another origin');
-    if (api_token === undefined || !isProtected(request.url)) return;
-    const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    const eyes = isEyeSocket(request);
+    const foreign = origin !== undefined && !sameOrigin(origin, request.host);
+    if (foreign && !(eyes && (eye_origins.includes(origin) || (local && isLoopbackOrigin(origin))))) throw new SightlineError('FORBIDDEN', 'Origin: expected this server, received another origin');
+    if (api_token === undefined || !(eyes || isProtected(request.url))) return;
+    // A page cannot send headers with a WebSocket: it may name the token as ?token=.
+    const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? (eyes ? tokenOf(request.url) : undefined);
     if (given === undefined || !equal(given, api_token)) throw new SightlineError('UNAUTHORIZED', 'Authorization: expected "Bearer" and the API token');
   };
 }
@@ -24,6 +30,18 @@ export function createGuard({ api_token, host, trust_proxy }: HttpSettings): (re
 function isProtected(url: string): boolean {
   const path = url.split('?', 1)[0] ?? '';
   return path === '/metrics' || path === '/api' || path.startsWith('/api/');
+}
+
+function isEyeSocket({ headers, url }: FastifyRequest): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket' && EYE_PATHS.includes(url.split('?', 1)[0] ?? '');
+}
+
+function tokenOf(url: string): string | undefined {
+  return new URLSearchParams(url.split('?')[1] ?? '').get('token') ?? undefined;
+}
+
+function isLoopbackOrigin(origin: string): boolean {
+  return URL.canParse(origin) && isLoopback(new URL(origin).hostname);
 }
 
 function hostname(authority: string): string {

@@ -1,6 +1,7 @@
 /** The HTTP server: limits, headers, errors and the list of routes. It does not listen: app.ts does, tests use `inject()`. */
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import swagger from '@fastify/swagger';
+import websocket from '@fastify/websocket';
 import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, type RawReplyDefaultExpression, type RawRequestDefaultExpression, type RawServerDefault } from 'fastify';
 import type { SightlineError} from '../errors.js';
 import { type ErrorCode } from '../errors.js';
@@ -9,6 +10,7 @@ import { createGuard } from './guard.js';
 import { callbackRoutes } from './routes/callbacks.js';
 import { cameraRoutes } from './routes/cameras.js';
 import { eventRoutes } from './routes/events.js';
+import { eyeTrackingRoutes, onUpgrade } from './routes/eye_tracking.js';
 import { healthRoutes } from './routes/health.js';
 import { overviewRoutes } from './routes/overview.js';
 import { pageRoutes } from './routes/pages.js';
@@ -28,6 +30,9 @@ const HEADERS = {
   'cache-control': 'no-store',
 } as const;
 
+/** How long an open WebSocket may take to say goodbye. */
+const SOCKET_FAREWELL_MS = 300;
+
 /** Codes of Fastify's own refusals, by HTTP status. */
 const REFUSALS: Record<number, ErrorCode> = { 404: 'NOT_FOUND', 413: 'REQUEST_TOO_LARGE', 415: 'REQUEST_INVALID' };
 
@@ -44,7 +49,7 @@ export async function createServer(deps: HttpDeps): Promise<Server> {
     maxRequestsPerSocket: 0,
     forceCloseConnections: true, // stopping does not wait for idle keep-alive sockets
     return503OnClosing: true,
-    routerOptions: { maxParamLength: 100, ignoreTrailingSlash: false, caseSensitive: true },
+    routerOptions: { maxParamLength: 100, ignoreTrailingSlash: false, caseSensitive: true, constraints: { upgrade: onUpgrade } },
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
   }).withTypeProvider<TypeBoxTypeProvider>();
@@ -73,7 +78,20 @@ export async function createServer(deps: HttpDeps): Promise<Server> {
       ...(settings.api_token === undefined ? {} : { components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } }, security: [{ token: [] }] }),
     },
   });
-  for (const routes of [healthRoutes, cameraRoutes, pipelineRoutes, eventRoutes, callbackRoutes, overviewRoutes, pageRoutes]) {
+  // Errors of an open socket end that socket only; 1 MiB is the largest message.
+  await app.register(websocket, {
+    options: { maxPayload: 2 ** 20 },
+    errorHandler: (_error, socket) => { socket.terminate(); },
+    preClose(done) {
+      const { websocketServer } = app;
+      for (const socket of websocketServer.clients) socket.close(1001, 'Server stops');
+      // Who does not answer is cut off: a socket that stays open would keep the listener from closing.
+      setTimeout(() => { for (const socket of websocketServer.clients) socket.terminate(); }, SOCKET_FAREWELL_MS).unref();
+      websocketServer.close();
+      done();
+    },
+  });
+  for (const routes of [healthRoutes, cameraRoutes, pipelineRoutes, eventRoutes, callbackRoutes, overviewRoutes, eyeTrackingRoutes, pageRoutes]) {
     await app.register(async (scope) => routes(scope.withTypeProvider<TypeBoxTypeProvider>(), deps));
   }
   await app.ready();

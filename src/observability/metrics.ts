@@ -13,6 +13,8 @@ export interface MetricSources {
   registry(): { state: string; problems: readonly unknown[] };
   slots(): { free: number; filling: number; ready: number; in_use: number };
   degradation(): { rung: number; slowed: readonly unknown[]; paused: readonly unknown[] };
+  /** undefined: eye tracking is switched off. */
+  eyes(): { clients: number; trackers: Record<string, number>; readings: Record<string, number>; failures: Record<string, number>; skipped: Record<string, number>; refused: Record<string, number> } | undefined;
   providers(): { model: string; wanted: string; used: string; fallbacks: number; up: boolean; failures: number }[];
 }
 
@@ -66,6 +68,7 @@ export function createMetrics(sources: Partial<MetricSources>, build: { version:
 
   addCameraMetrics(sources, pulled, gauge);
   addDeliveryMetrics(sources, gauge);
+  addEyeMetrics(sources, pulled, gauge);
   gauge('sightline_registry_up', '1 while the camera registry can be read', [], () => [[{}, sources.registry?.().state === 'ok' ? 1 : 0]]);
   gauge('sightline_registry_problems', 'rows of the camera registry that cannot be used', [], () => [[{}, sources.registry?.().problems.length ?? 0]]);
   gauge('sightline_degradation_rung', 'steps given up because the machine cannot keep up; 0 = none', [], () => [[{}, sources.degradation?.().rung ?? 0]]);
@@ -126,6 +129,17 @@ function addCameraMetrics(sources: Partial<MetricSources>, counter: Add, gauge: 
     for (const { state } of cameras()) counts.set(state, (counts.get(state) ?? 0) + 1);
     return [...counts].map(([state, n]): [{ state: string }, number] => [{ state }, n]);
   });
+}
+
+function addEyeMetrics(sources: Partial<MetricSources>, counter: Add, gauge: Add): void {
+  const eyes = () => sources.eyes?.();
+  const each = <L extends string>(label: L, counts: Record<string, number> | undefined) => Object.entries(counts ?? {}).map(([key, n]): [Record<L, string>, number] => [{ [label]: key } as Record<L, string>, n]);
+  gauge('sightline_eye_clients', 'clients of live eye tracking that are connected', [], () => [[{}, eyes()?.clients ?? 0]]);
+  gauge('sightline_eye_trackers', 'sources that are followed for eye tracking, by state', ['state'], () => each('state', eyes()?.trackers));
+  counter('sightline_eye_readings_total', 'frames searched for eyes, by what was found', ['reason'], () => each('reason', eyes()?.readings));
+  counter('sightline_eye_failures_total', 'outages of sources and failed searches of eye tracking', ['code'], () => each('code', eyes()?.failures));
+  counter('sightline_eye_skipped_total', 'eye_data messages that a client did not get', ['reason'], () => each('reason', eyes()?.skipped));
+  counter('sightline_eye_refused_total', 'clients of eye tracking that were sent away', ['reason'], () => each('reason', eyes()?.refused));
 }
 
 function addDeliveryMetrics(sources: Partial<MetricSources>, gauge: Add): void {

@@ -6,6 +6,8 @@ export interface Mat {
   readonly cols: number;
   getData(): Buffer;
   getRegion(rect: unknown): Mat;
+  /** 1 = left and right change places. */
+  flip(code: number): Mat;
 }
 
 export interface KeyPoint {

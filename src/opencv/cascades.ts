@@ -7,12 +7,17 @@ import type { Binding, Cascade } from './binding.js';
 import { readGrey } from './pictures.js';
 import type { CascadeAnswer, CascadeName, CascadeRequest } from './types.js';
 
-const FILES: Record<CascadeName, string> = { face: 'haarcascade_frontalface_default.xml', eye: 'haarcascade_eye.xml' };
+const FILES: Record<CascadeName, string> = {
+  face: 'haarcascade_frontalface_default.xml',
+  profile: 'haarcascade_profileface.xml',
+  eye: 'haarcascade_eye.xml',
+  eye_spectacles: 'haarcascade_eye_tree_eyeglasses.xml',
+};
 const SCALE_STEP = 1.1;
 
 const loaded = new Map<CascadeName, Cascade>();
 
-function cascadeOf(cv: Binding, name: CascadeName): Cascade {
+export function cascadeOf(cv: Binding, name: CascadeName): Cascade {
   const known = loaded.get(name);
   if (known !== undefined) return known;
   const file = folders().map((folder) => path.join(folder, FILES[name])).find(existsSync);
@@ -25,7 +30,7 @@ function cascadeOf(cv: Binding, name: CascadeName): Cascade {
 function folders(): string[] {
   const data = '/usr/share/opencv4/haarcascades';
   try {
-    return [data, path.join(path.dirname(createRequire(import.meta.url).resolve('@u4/opencv4nodejs/package.json')), 'lib/haarcascades')];
+    return [data, path.join(path.dirname(createRequire(import.meta.url).resolve('@u4/opencv4nodejs/package.json')), 'src/lib/haarcascades')];
   } catch {
     return [data];
   }

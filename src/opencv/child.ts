@@ -2,6 +2,7 @@
 import { SightlineError } from '../errors.js';
 import { loadBinding } from './binding.js';
 import { findObjects } from './cascades.js';
+import { findEyes } from './eyes.js';
 import { findFeatures, matchPairs } from './features.js';
 import { loadVision } from './native.js';
 import { readPicture, writeJpeg } from './pictures.js';
@@ -26,6 +27,7 @@ function answer(request: OpenCvRequest): unknown {
     case 'cascade': return findObjects(cv, request);
     case 'read': return readPicture(cv, request.picture);
     case 'write': return writeJpeg(cv, request);
+    case 'eyes': return findEyes(cv, request);
     case 'fault': return fault(request.kind);
   }
 }

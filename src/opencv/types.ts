@@ -51,7 +51,9 @@ export interface MatchAnswer {
   pairs: Uint32Array;
 }
 
-export type CascadeName = 'face' | 'eye';
+export type CascadeName = 'face' | 'profile' | 'eye' | 'eye_spectacles';
+/** x, y, width, height in pixels of the whole picture. */
+export type Box = [number, number, number, number];
 
 export interface CascadeRequest {
   op: 'cascade';
@@ -94,6 +96,37 @@ export interface WriteRequest {
   quality: number;
 }
 
+/** Faces, and the eyes of the largest one. */
+export interface EyesRequest {
+  op: 'eyes';
+  /** Encoded picture. */
+  picture: Uint8Array;
+  /** Pixels; smaller faces are not looked for. */
+  min_face: number;
+  min_eye: number;
+  /** Where the face was last. */
+  near?: Box;
+}
+
+export interface SeenFace {
+  box: Box;
+  /** Found as a profile only. */
+  turned: boolean;
+}
+
+export interface EyesAnswer {
+  width: number;
+  height: number;
+  /** Mean of the grey picture, 0 to 255. */
+  brightness: number;
+  /** false: only the surroundings of `near` were searched, there may be more faces. */
+  searched_whole: boolean;
+  /** The largest first. */
+  faces: SeenFace[];
+  /** Of the largest face. */
+  eyes: Box[];
+}
+
 /** For tests of what a crash and a hang do. */
 export interface FaultRequest {
   op: 'fault';
@@ -106,6 +139,7 @@ export interface OpenCvOps {
   cascade: { request: CascadeRequest; answer: CascadeAnswer };
   read: { request: ReadRequest; answer: ReadAnswer };
   write: { request: WriteRequest; answer: Uint8Array };
+  eyes: { request: EyesRequest; answer: EyesAnswer };
   fault: { request: FaultRequest; answer: null };
 }
 

@@ -4,7 +4,7 @@ import t from 'tap';
 import { filesUnder, functionLengths, importsOf } from './sources.js';
 
 /** Folders of src in the order in which a frame meets them; what is not named is wiring and comes last. */
-const FLOW = ['observability', 'config', 'store', 'cameras', 'capture', 'inference', 'analysis', 'baselines', 'evidence', 'delivery', 'opencv', 'geometry', 'calibration', 'ptz', 'http'];
+const FLOW = ['observability', 'config', 'store', 'cameras', 'capture', 'inference', 'analysis', 'baselines', 'evidence', 'delivery', 'opencv', 'geometry', 'calibration', 'ptz', 'eyetracking', 'http'];
 /** Single files that anybody may use. */
 const COMMON = ['src/errors.ts', 'src/version.ts'];
 /** Descriptions of data: their types may be named against the flow, since nothing of them runs. */
