@@ -72,8 +72,8 @@ export function Outcome({ points, checks, report, fit_problem, ratio, busy, prob
       )}
       {problem !== '' && <p className="problem" role="alert">{problem}</p>}
       <div className="actions">
-        <button className="primary" type="button" autoFocus={grade === 'good' || grade === 'fair'} disabled={busy !== '' || fit_problem !== ''} onClick={onAccept}>{busy === '' ? 'Accept' : busy}</button>
-        <button type="button" autoFocus={grade === 'poor'} disabled={busy !== ''} onClick={onAgain}>Try again</button>
+        <button className={grade === 'poor' ? '' : 'primary'} type="button" disabled={busy !== '' || fit_problem !== ''} onClick={onAccept}>{busy === '' ? 'Accept' : busy}</button>
+        <button className={grade === 'poor' ? 'primary' : ''} type="button" disabled={busy !== ''} onClick={onAgain}>Try again</button>
       </div>
     </div>
   );
@@ -106,7 +106,7 @@ function Picture({ points, checks, ratio }: { points: readonly PointOutcome[]; c
         {group(points, 'point')}
         {group(checks, 'held')}
       </svg>
-      <figcaption className="note">● points · ◆ checks · ＋ where your gaze was found, small dots each picture</figcaption>
+      <figcaption className="note">Circles: the dots. Diamonds: the checks. Crosses: where your gaze was found; small dots are single pictures.</figcaption>
     </figure>
   );
 }

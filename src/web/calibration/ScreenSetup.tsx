@@ -73,7 +73,7 @@ export function ScreenSetup({ problem, busy, onDone }: { problem: string; busy: 
           <select id={ids.place} value={place} onChange={(event) => { setPlace(event.target.value); }}>{CAMERA_PLACES.map(([value, title]) => <option key={value} value={value}>{title}</option>)}</select>
         </div>
         <div className="field">
-          <label htmlFor={ids.distance}>From your eyes to the screen, cm</label>
+          <label htmlFor={ids.distance}>Eyes to screen, cm</label>
           <input id={ids.distance} inputMode="numeric" value={distance} aria-invalid={asked && !(far >= 20 && far <= 300)} onChange={(event) => { setDistance(event.target.value); }} />
         </div>
       </div>

@@ -1,6 +1,8 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import '../shared/base.css';
+import './calibration.css';
+import { App } from './App';
 
 const root = document.getElementById('root');
-if (root !== null) createRoot(root).render(<StrictMode><h1>Calibration</h1></StrictMode>);
+if (root !== null) createRoot(root).render(<StrictMode><App /></StrictMode>);

@@ -66,7 +66,7 @@ function Sections({ overview, samples }: { overview: Overview; samples: ReturnTy
       <Wall cameras={cameras} />
       <PipelinePlots samples={samples} pipeline={pipeline} />
       <Callbacks callbacks={callbacks} samples={samples} />
-      <Events cameras={cameras} />
+      <Events />
       <Ptz />
       <Calibrations />
     </>
