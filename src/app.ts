@@ -12,6 +12,7 @@ import type { Registry } from './cameras/registry.js';
 import { createCameras, type Cameras, type CameraSource } from './cameras/supervisor.js';
 import { loadCapture } from './capture/native.js';
 import type { CaptureAddon } from './capture/types.js';
+import { createCalibration, gazeOf, type CalibrationStage } from './calibration_stage.js';
 import { Closers } from './closers.js';
 import { configWarnings } from './config/rules.js';
 import { providersOf, type Config } from './config/schema.js';
@@ -92,6 +93,8 @@ export interface Stages {
   learning: Learning;
   events: EventRecorder;
   delivery: Delivery;
+  /** undefined: switched off. */
+  calibration: CalibrationStage | undefined;
   cameras: Cameras;
   degradation: Degradation;
   /** undefined: switched off, or not open yet. */
@@ -169,6 +172,8 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
   closers.push('baselines', 2_000, () => stages.learning.stop(Date.now()));
   closers.push('dispatcher', 3_000, () => stages.dispatcher.stop(2_500));
   stages.dispatcher.start();
+  closers.push('calibration', 3_000, () => stages.calibration?.close());
+  await stages.calibration?.start();
   closers.push('cameras', 3_000, () => stages.cameras.stop());
   await stages.cameras.start();
   stages.degradation.start();
@@ -291,7 +296,7 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
   });
   const stages: Stages = {
     options, addon, store, engine, dispatcher, report, frames, learning, events, delivery, cameras, registry, metrics, repeats,
-    degradation,
+    degradation, calibration: createCalibration({ config, store, gaze: gazeOf(dispatcher), metrics, log }),
     history: { since: () => [], stop: () => undefined },
     eyes: undefined,
     started_ms: Date.now(),

@@ -66,6 +66,16 @@ export function httpDeps(stages: Stages): HttpDeps {
     },
     pipeline: { snapshot: () => pipelineSnapshot(stages) },
     history: stages.history,
+    ...(stages.calibration === undefined
+      ? {}
+      : {
+          calibration: {
+            service: stages.calibration.service,
+            allowed_origins: config.calibration.allowed_origins ?? [],
+            rate_limit_per_s: config.calibration.rate_limit_per_s,
+            body_limit_kib: config.calibration.body_limit_kib,
+          },
+        }),
     callbacks: {
       summary: () => ({ ...stages.delivery.status(), ...counters(stages) }),
       replay: (ids) => stages.delivery.replay(ids),

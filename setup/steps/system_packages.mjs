@@ -15,7 +15,7 @@ const PACKAGES = {
     ...START,
     'ffmpeg', 'php-cli', 'php-mysql', 'openssl', // peers that aren't ours: a decoder, the language of the receiver, a certificate
     'mariadb-server', 'mosquitto', 'chromium', // the database, the broker and the browser
-    'python3-numpy', 'python3-pandas', // what reads calibration files on the other side
+    'python3-numpy', 'python3-pandas', 'python3-requests', // what reads calibration files on the other side
     'systemd', // systemd-analyze judges the units
   ],
   bench: [...START, 'ffmpeg', 'gstreamer1.0-tools', 'gstreamer1.0-libav', 'python3-opencv', 'python3-scipy'], // contenders

@@ -8,6 +8,7 @@ import { modelsCommand } from './models.js';
 import { ptzCommand } from './ptz.js';
 import { serviceCommand } from './service.js';
 import { createContext, errorLine, exitCodeOf, type CliIo, type ExitCode } from './context.js';
+import { printToken, tokenOptions } from './token.js';
 import { readVersion } from '../version.js';
 
 class UsageError extends Error {}
@@ -28,6 +29,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
     .command('calibrations', 'gaze calibrations as files', calibrationsCommand(cli))
     .command('models', 'the networks', modelsCommand(cli))
     .command('ptz', 'where PTZ cameras really look', ptzCommand(cli))
+    .command('token', 'mint a token for the calibration API', tokenOptions, (argv) => printToken(cli, argv))
     .command('config', 'the configuration', configCommand(cli))
     .command('service', 'the systemd service', serviceCommand(cli))
     .command('docs <root>', false, (docs) => docs.positional('root', { type: 'string', demandOption: true, describe: 'root of a clone' }), async (argv) => {

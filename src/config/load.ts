@@ -5,6 +5,7 @@ import type { TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { SightlineError } from '../errors.js';
 import { withCredentials } from './credentials.js';
+import { calibrationSecrets } from './calibration.js';
 import { problemsOf } from './problems.js';
 import { crossProblems } from './rules.js';
 import { ConfigSchema, type Config } from './schema.js';
@@ -159,6 +160,6 @@ function maskedUrl(value: string): string {
 
 /** Values that must not be logged. */
 export function secretsOf(config: Config): string[] {
-  const secrets = [config.php_system.auth_token, config.server.api_token, config.database.password, config.database.encryption_key, config.detection.baseline_key];
+  const secrets = [config.php_system.auth_token, config.server.api_token, config.database.password, config.database.encryption_key, config.detection.baseline_key, ...calibrationSecrets(config.calibration)];
   return secrets.filter((secret) => secret !== undefined);
 }

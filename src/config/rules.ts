@@ -12,6 +12,8 @@ export const RULES: Record<string, (value: string) => string | undefined> = {
   time_of_day: (value) => (/^([01]?\d|2[0-3]):[0-5]\d$/.test(value) ? undefined : 'a time of day such as 08:30'),
   api_token: (value) => (/^[\x21-\x7e]{16,}$/.test(value) ? undefined : 'at least 16 printable ASCII characters without blanks'),
   eye_source: (value) => (/^(webcam(:\d)?|camera:[1-9]\d{0,9})$/.test(value) ? undefined : '"webcam", "webcam:N" (0 to 9) or "camera:ID"'),
+  jwt_secret: (value) => (Buffer.byteLength(value) >= 32 ? undefined : 'at least 32 bytes'),
+  sealing_keys: (value) => (sealingKeys(value) === undefined ? 'id=key pairs separated by commas, id of letters and digits, key 32 bytes in base64 (44 characters)' : undefined),
   encryption_key: (value) => (encryptionKey(value) === undefined ? '32 bytes, or 44 characters of base64 that stand for 32 bytes' : undefined),
 };
 
@@ -36,6 +38,17 @@ export function encryptionKey(value: string): Buffer | undefined {
   return decoded.length === 32 ? decoded : undefined;
 }
 
+/** The keys of calibration.encryption_keys by id, in their order; undefined when the text is malformed. */
+export function sealingKeys(value: string): Map<string, Buffer> | undefined {
+  const keys = new Map<string, Buffer>();
+  for (const pair of value.split(',')) {
+    const [, id, text] = /^\s*([A-Za-z0-9]{1,32})=([A-Za-z0-9+/]{43}=)\s*$/.exec(pair) ?? [];
+    if (id === undefined || text === undefined || keys.has(id)) return undefined;
+    keys.set(id, Buffer.from(text, 'base64'));
+  }
+  return keys.size === 0 ? undefined : keys;
+}
+
 export function isLoopback(host: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
 }
@@ -55,6 +68,9 @@ export function crossProblems(config: Config): string[] {
     problems.push(`server.api_token: expected a token because server.host "${server.host}" is not a loopback address, received none (set SIGHTLINE_API_TOKEN)`);
   if (config.cameras.load_from_database && (config.database.host !== undefined || config.database.name !== undefined) && config.database.user === undefined)
     problems.push('database.user: expected a user because a database is configured (DB_HOST or DB_NAME), received none (set DB_USER, or cameras.load_from_database to false)');
+  const { webhook_url, webhook_secret } = config.calibration;
+  if (webhook_url !== undefined && webhook_secret === undefined)
+    problems.push('calibration.webhook_secret: expected a secret because calibration.webhook_url is set, received none (set CALIBRATION_WEBHOOK_SECRET)');
   return problems;
 }
 

@@ -4,6 +4,7 @@
  * file, the file over the defaults. After `loadConfig` nothing reads the environment.
  */
 import { Type, type Static } from '@sinclair/typebox';
+import { Calibration } from './calibration.js';
 import { bool, int, num, oneOf, optionalInt, optionalText, text } from './fields.js';
 
 /** What a column of the camera table can mean; src/cameras/columns.ts has their usual names. */
@@ -271,6 +272,7 @@ export const ConfigSchema = Type.Object(
     staff: Staff,
     ptz: Ptz,
     evidence: Evidence,
+    calibration: Calibration,
     logging: Logging,
     state_dir: text('folder of embedded databases, outbox and evidence', '.sightline', { env: ['STATE_DIR'] }),
   },

@@ -12,7 +12,7 @@ import { Lanes, WINDOW, type Lane } from './lanes.js';
 import { replayLetters, shownLetter } from './letters.js';
 import { createOutbox, type Entry, type NewEntry, type Outbox } from './outbox.js';
 import { Parked } from './parked.js';
-import { assertPayload, BODY_BYTES_MAX, payloadCheck, type Payload, type ResultType, type UnattributedPayload } from './payloads.js';
+import { assertPayload, BODY_BYTES_MAX, payloadCheck, type Payload, type UnattributedPayload } from './payloads.js';
 import { RateLimit } from './rate_limit.js';
 import { testReceiver } from './receiver_test.js';
 import { Repeats } from './repeats.js';
@@ -222,7 +222,7 @@ class OutboxDelivery implements Delivery {
     return { idempotency_key: this.uuid(), result_type: kind, camera_id, priority: PRIORITY[kind], created_ms: this.clock.wallMs(), body, bytes };
   }
 
-  private drop(result_type: ResultType, reason: DropReason): { stored: false; reason: DropReason } {
+  private drop(result_type: string, reason: DropReason): { stored: false; reason: DropReason } {
     this.counts.dropped[reason] += 1;
     this.options.metrics?.outcome(result_type, 'dropped');
     this.repeats.say(`dropped:${reason}`, (repeated) => this.options.log.warn({ reason, result_type, repeated }, 'callback dropped'));
@@ -236,10 +236,10 @@ class OutboxDelivery implements Delivery {
     for (const row of commit.evicted) {
       if (sender?.evict(row.id) === true) continue;
       lanes.remove(row);
-      this.drop(row.result_type as ResultType, 'outbox_full');
+      this.drop(row.result_type, 'outbox_full');
     }
     parked.committed(commit);
-    for (const { result_type } of commit.letters_dropped) this.drop(result_type as ResultType, 'dead_letters_full');
+    for (const { result_type } of commit.letters_dropped) this.drop(result_type, 'dead_letters_full');
     if (commit.letters !== null) Object.assign(this.counts, commit.letters);
     sender?.kick();
   }

@@ -4,7 +4,7 @@ import { SightlineError } from '../errors.js';
 import { attribute } from './build.js';
 import type { Journal } from './journal.js';
 import type { Entry, LetterCounts, NewEntry, Outbox } from './outbox.js';
-import type { PayloadCheck, ResultType, UnattributedPayload } from './payloads.js';
+import type { PayloadCheck, UnattributedPayload } from './payloads.js';
 import type { DeadLetter } from './types.js';
 
 const LETTERS_A_STEP = 500;
@@ -75,7 +75,7 @@ function step(deps: ReplayDeps, done: { replayed: number; kept: number }, after:
 
 function revivable({ check, staffFor }: ReplayDeps, row: DeadLetterRow): NewEntry | undefined {
   const { idempotency_key, camera_id, priority, created_ms } = row;
-  const entry: NewEntry = { idempotency_key, result_type: row.result_type as ResultType, camera_id, priority, created_ms, body: row.body, bytes: row.bytes };
+  const entry: NewEntry = { idempotency_key, result_type: row.result_type, camera_id, priority, created_ms, body: row.body, bytes: row.bytes };
   if (row.reason !== 'no_staff_id') return entry;
   const staff_id = staffFor(camera_id);
   if (staff_id === undefined) return undefined;

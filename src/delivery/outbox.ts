@@ -2,7 +2,6 @@
 import { sql, type Insertable, type Transaction } from 'kysely';
 import type { DeadLetterRow, DeadLettersTable, OutboxRow, StoreTables } from '../store/schema.js';
 import type { StoreDb } from '../store/store.js';
-import type { ResultType } from './payloads.js';
 
 /** Dead letters kept; beyond it those without a staff_id go first, then the least important, the oldest first. */
 export const DEAD_LETTERS_MAX = 20_000;
@@ -11,7 +10,7 @@ const ROWS_A_STATEMENT = 500;
 
 export interface NewEntry {
   idempotency_key: string;
-  result_type: ResultType;
+  result_type: string;
   camera_id: number | null;
   priority: number;
   created_ms: number;
@@ -85,18 +84,21 @@ type Trx = Transaction<StoreTables>;
 
 const COLUMNS = ['id', 'idempotency_key', 'result_type', 'camera_id', 'priority', 'created_ms', 'body', 'bytes', 'rounds', 'retry_at_ms'] as const;
 
-export function createOutbox(db: StoreDb) {
+/** Receivers that share the tables; each sees its own rows only. */
+export type OutboxTarget = 'callbacks' | 'webhooks';
+
+export function createOutbox(db: StoreDb, target: OutboxTarget = 'callbacks') {
   return {
     /** All changes or none of them. */
-    commit: (changes: Changes): Promise<Committed> => db.transaction().execute((trx) => apply(trx, changes)),
+    commit: (changes: Changes): Promise<Committed> => db.transaction().execute((trx) => apply(trx, target, changes)),
 
     /** What a former run left. */
     async summary(): Promise<OutboxSummary> {
       const count = sql<number>`count(*)`;
-      const size = await db.selectFrom('outbox').select([count.as('rows'), sql<number>`coalesce(sum(bytes), 0)`.as('bytes')]).executeTakeFirstOrThrow();
-      const lanes = await db.selectFrom('outbox').select(['priority', 'camera_id', count.as('count')]).where('retry_at_ms', 'is', null).groupBy(['priority', 'camera_id']).execute();
-      const parked = await db.selectFrom('outbox').select([count.as('count'), sql<number | null>`min(retry_at_ms)`.as('next_ms')]).where('retry_at_ms', 'is not', null).executeTakeFirstOrThrow();
-      return { ...size, oldest_ms: await oldest(db), lanes, parked };
+      const size = await db.selectFrom('outbox').select([count.as('rows'), sql<number>`coalesce(sum(bytes), 0)`.as('bytes')]).where('target', '=', target).executeTakeFirstOrThrow();
+      const lanes = await db.selectFrom('outbox').select(['priority', 'camera_id', count.as('count')]).where('target', '=', target).where('retry_at_ms', 'is', null).groupBy(['priority', 'camera_id']).execute();
+      const parked = await db.selectFrom('outbox').select([count.as('count'), sql<number | null>`min(retry_at_ms)`.as('next_ms')]).where('target', '=', target).where('retry_at_ms', 'is not', null).executeTakeFirstOrThrow();
+      return { ...size, oldest_ms: await oldest(db, target), lanes, parked };
     },
 
     /** The next rows of a camera's queue, ascending ids above `after`. */
@@ -104,6 +106,7 @@ export function createOutbox(db: StoreDb) {
       const rows = await db
         .selectFrom('outbox')
         .select(COLUMNS)
+        .where('target', '=', target)
         .where('priority', '=', priority)
         .where(sql<boolean>`camera_id is ${camera_id}`)
         .where('retry_at_ms', 'is', null)
@@ -116,7 +119,7 @@ export function createOutbox(db: StoreDb) {
 
     /** Rows whose further round is due, but for those in `held`, and when the next one after them is. */
     async due(now_ms: number, held: readonly number[], limit: number): Promise<{ entries: Entry[]; next_ms: number | null }> {
-      const free = db.selectFrom('outbox').where('retry_at_ms', 'is not', null).$if(held.length > 0, (query) => query.where('id', 'not in', [...held]));
+      const free = db.selectFrom('outbox').where('target', '=', target).where('retry_at_ms', 'is not', null).$if(held.length > 0, (query) => query.where('id', 'not in', [...held]));
       const rows = await free.select(COLUMNS).where('retry_at_ms', '<=', now_ms).orderBy('retry_at_ms').limit(limit).execute();
       const taken = new Set(rows.map((row) => row.id));
       const next = await free.select(['id', 'retry_at_ms']).orderBy('retry_at_ms').limit(rows.length + 1).execute();
@@ -124,51 +127,52 @@ export function createOutbox(db: StoreDb) {
     },
 
     async deadLetters({ limit, after, ids }: { limit: number; after: number; ids?: readonly number[] | undefined }): Promise<DeadLetterRow[]> {
-      const query = db.selectFrom('dead_letters').selectAll().where('id', '>', after).orderBy('id').limit(limit);
+      const query = db.selectFrom('dead_letters').selectAll().where('target', '=', target).where('id', '>', after).orderBy('id').limit(limit);
       return ids === undefined ? query.execute() : query.where('id', 'in', [...ids]).execute();
     },
 
-    letterCounts: (): Promise<LetterCounts> => letterCounts(db),
+    letterCounts: (): Promise<LetterCounts> => letterCounts(db, target),
 
     /** Moves dead letters back; each entry takes the place of its letter. `ids`: theirs in the outbox, in order. */
     revive: (letters: readonly { letter_id: number; entry: NewEntry }[]): Promise<{ ids: number[]; letters: LetterCounts }> =>
       db.transaction().execute(async (trx) => {
         await trx.deleteFrom('dead_letters').where('id', 'in', letters.map((letter) => letter.letter_id)).execute();
-        const ids = await insert(trx, letters.map((letter) => letter.entry));
-        return { ids, letters: await letterCounts(trx) };
+        const ids = await insert(trx, target, letters.map((letter) => letter.entry));
+        return { ids, letters: await letterCounts(trx, target) };
       }),
   };
 }
 
-async function apply(trx: Trx, changes: Changes): Promise<Committed> {
-  const ids = await insert(trx, changes.inserts);
+async function apply(trx: Trx, target: OutboxTarget, changes: Changes): Promise<Committed> {
+  const ids = await insert(trx, target, changes.inserts);
   const leaving = [...changes.delivered, ...changes.dead.flatMap((mark) => (mark.outbox_id === null ? [] : [mark.outbox_id]))];
   for (const some of chunks(leaving)) await trx.deleteFrom('outbox').where('id', 'in', some).execute();
-  for (const some of chunks(changes.dead)) await trx.insertInto('dead_letters').values(some.map(letter)).execute();
+  for (const some of chunks(changes.dead)) await trx.insertInto('dead_letters').values(some.map((mark) => ({ ...letter(mark), target }))).execute();
   for (const { id, ...change } of changes.parked) await trx.updateTable('outbox').set(change).where('id', '=', id).execute();
-  const evicted = await evict(trx, changes.over);
-  const letters_dropped = changes.dead.length === 0 ? [] : await trimLetters(trx);
-  const letters = changes.dead.length === 0 ? null : await letterCounts(trx);
-  return { ids, evicted, letters_dropped, letters, oldest_ms: await oldest(trx) };
+  const evicted = await evict(trx, target, changes.over);
+  const letters_dropped = changes.dead.length === 0 ? [] : await trimLetters(trx, target);
+  const letters = changes.dead.length === 0 ? null : await letterCounts(trx, target);
+  return { ids, evicted, letters_dropped, letters, oldest_ms: await oldest(trx, target) };
 }
 
-async function insert(trx: Trx, entries: readonly NewEntry[]): Promise<number[]> {
+async function insert(trx: Trx, target: OutboxTarget, entries: readonly NewEntry[]): Promise<number[]> {
   const ids = new Map<string, number>();
   for (const some of chunks(entries)) {
     // SQLite does not promise an order of RETURNING, hence the key.
-    const rows = await trx.insertInto('outbox').values(some).returning(['id', 'idempotency_key']).execute();
+    const rows = await trx.insertInto('outbox').values(some.map((entry) => ({ ...entry, target }))).returning(['id', 'idempotency_key']).execute();
     for (const row of rows) ids.set(row.idempotency_key, row.id);
   }
   return entries.map((entry) => ids.get(entry.idempotency_key) as number);
 }
 
-async function evict(trx: Trx, over: Changes['over']): Promise<Evicted[]> {
+async function evict(trx: Trx, target: OutboxTarget, over: Changes['over']): Promise<Evicted[]> {
   const evicted: Evicted[] = [];
   let { rows, bytes } = over;
   while (rows > 0 || bytes > 0) {
     const candidates = await trx
       .selectFrom('outbox')
       .select(['id', 'priority', 'camera_id', 'bytes', 'result_type', 'retry_at_ms'])
+      .where('target', '=', target)
       .orderBy('priority', 'desc')
       .orderBy('id')
       .limit(Math.min(ROWS_A_STATEMENT, Math.max(rows, 16)))
@@ -187,28 +191,30 @@ async function evict(trx: Trx, over: Changes['over']): Promise<Evicted[]> {
   return evicted;
 }
 
-async function trimLetters(trx: Trx): Promise<{ result_type: string }[]> {
-  const { count } = await trx.selectFrom('dead_letters').select(sql<number>`count(*)`.as('count')).executeTakeFirstOrThrow();
+async function trimLetters(trx: Trx, target: OutboxTarget): Promise<{ result_type: string }[]> {
+  const { count } = await trx.selectFrom('dead_letters').select(sql<number>`count(*)`.as('count')).where('target', '=', target).executeTakeFirstOrThrow();
   if (count <= DEAD_LETTERS_MAX) return [];
   const surplus = trx
     .selectFrom('dead_letters')
     .select('id')
+    .where('target', '=', target)
     .orderBy(sql`(reason = 'no_staff_id') desc, priority desc, id`)
     .limit(count - DEAD_LETTERS_MAX);
   return trx.deleteFrom('dead_letters').where('id', 'in', surplus).returning('result_type').execute();
 }
 
-async function letterCounts(db: StoreDb | Trx): Promise<LetterCounts> {
+async function letterCounts(db: StoreDb | Trx, target: OutboxTarget): Promise<LetterCounts> {
   const row = await db
     .selectFrom('dead_letters')
     .select([sql<number>`count(*)`.as('all'), sql<number>`count(*) filter (where reason = 'no_staff_id')`.as('local_only')])
+    .where('target', '=', target)
     .executeTakeFirstOrThrow();
   return { dead_letters: row.all - row.local_only, local_only: row.local_only };
 }
 
 /** The lowest id is the oldest but for replayed letters, which are as old as they say. */
-async function oldest(db: StoreDb | Trx): Promise<number | null> {
-  const row = await db.selectFrom('outbox').select('created_ms').orderBy('id').limit(1).executeTakeFirst();
+async function oldest(db: StoreDb | Trx, target: OutboxTarget): Promise<number | null> {
+  const row = await db.selectFrom('outbox').select('created_ms').where('target', '=', target).orderBy('id').limit(1).executeTakeFirst();
   return row?.created_ms ?? null;
 }
 
@@ -217,7 +223,7 @@ function letter({ idempotency_key, result_type, camera_id, priority, created_ms,
 }
 
 function entry(row: Pick<OutboxRow, (typeof COLUMNS)[number]>): Entry {
-  return { ...row, result_type: row.result_type as ResultType };
+  return { ...row };
 }
 
 function* chunks<T>(all: readonly T[]): Generator<T[]> {

@@ -4,7 +4,7 @@
  * (it alone does not get through; a further round later, and after ROUNDS_MAX of them the dead letters).
  */
 import type { Breaker } from './breaker.js';
-import { classifyAnswer, classifyFault, type Verdict } from './classify.js';
+import { classifyAnswer, classifyFault, type Answer, type Verdict } from './classify.js';
 import type { Entry } from './outbox.js';
 import type { Choice, Lane } from './lanes.js';
 import { PRIORITY, PRIORITIES, type DeliveryClock } from './types.js';
@@ -37,6 +37,8 @@ export interface SenderOptions {
   clock: DeliveryClock;
   random: () => number;
   transport: Transport;
+  /** What an answer of this receiver means. Default: the callbacks' receiver. */
+  classify?: (answer: Answer) => Verdict;
   breaker: Breaker;
   rate: RateLimit;
   settings: { retry_attempts: number; concurrency: number; replay_interval_ms: number };
@@ -196,7 +198,7 @@ export class Sender {
     const { entry } = flight;
     flight.attempts += 1;
     const result = await transport.post(entry.body, entry.idempotency_key, this.stopped.signal);
-    const verdict = 'answer' in result ? classifyAnswer(result.answer) : classifyFault(result.fault);
+    const verdict = 'answer' in result ? (this.options.classify ?? classifyAnswer)(result.answer) : classifyFault(result.fault);
     if ('fault' in result && result.fault === 'stopped') return verdict;
     onAttempt(entry, verdict);
     const now = clock.monoMs();

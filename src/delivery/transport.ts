@@ -15,6 +15,8 @@ export interface TransportOptions {
   timeout_ms: number;
   clock: DeliveryClock;
   dispatcher: Dispatcher;
+  /** Further headers of a request, made anew at each attempt. */
+  headersOf?: (body: string) => Record<string, string>;
 }
 
 export type PostResult = { answer: Answer } | { fault: TransportCode };
@@ -44,7 +46,7 @@ export function deliveryAgent(connections: number, timeout_ms: number, any_certi
   });
 }
 
-export function httpTransport({ url, token, timeout_ms, clock, dispatcher }: TransportOptions): Transport {
+export function httpTransport({ url, token, timeout_ms, clock, dispatcher, headersOf }: TransportOptions): Transport {
   const target = new URL(url);
   const shown_url = `${target.origin}${target.pathname}`;
   const headers: Record<string, string> = { 'content-type': 'application/json', accept: 'application/json', 'user-agent': 'sightline' };
@@ -70,7 +72,7 @@ export function httpTransport({ url, token, timeout_ms, clock, dispatcher }: Tra
         const response = await request(address, {
           dispatcher,
           method: 'POST',
-          headers: { ...headers, 'idempotency-key': idempotency_key },
+          headers: { ...headers, ...headersOf?.(body), 'idempotency-key': idempotency_key },
           body,
           signal: AbortSignal.any([limit.signal, signal]),
         });

@@ -38,7 +38,7 @@ export type Outcome = 'delivered' | 'failed_attempt' | 'dead_letter' | 'dropped'
 
 /** Counters that live elsewhere (`sightline_callbacks_total{result_type,outcome}`). */
 export interface DeliveryMetrics {
-  outcome(result_type: ResultType, outcome: Outcome): void;
+  outcome(result_type: string, outcome: Outcome): void;
 }
 
 export interface DeliveryOptions {

@@ -2,6 +2,7 @@
 import type { Static } from '@sinclair/typebox';
 import type { CameraChange, CameraRecord, CameraStatus, NewCamera } from '../cameras/types.js';
 import type { RegistryState } from '../cameras/registry.js';
+import type { CalibrationService } from '../calibration/service/service.js';
 import type { ProbeResult } from '../capture/types.js';
 import type { EventQuery, EventRecord } from '../evidence/types.js';
 import type { FrameAnalysis } from '../analysis/types.js';
@@ -67,6 +68,8 @@ export interface HttpDeps {
   pipeline: { snapshot(): Pipeline };
   /** Samples of the last hour that are later than a moment, oldest first. */
   history: { since(at_ms: number): HistorySample[] };
+  /** undefined: switched off. */
+  calibration?: HttpCalibration | undefined;
   callbacks: {
     summary(): Callbacks;
     /** Puts dead letters back into the outbox. */
@@ -75,6 +78,14 @@ export interface HttpDeps {
     /** Posts one body that the receiver is known to refuse without storing it, and says what came back. */
     test(): Promise<CallbackTest>;
   };
+}
+
+/** The calibration service and the limits of its routes. */
+export interface HttpCalibration {
+  service: CalibrationService;
+  allowed_origins: readonly string[];
+  rate_limit_per_s: number;
+  body_limit_kib: number;
 }
 
 export interface Health {

@@ -11,7 +11,13 @@ import type { HttpSettings } from './deps.js';
 /** Where eye-tracking clients connect. Their pages come from elsewhere: from another port of this machine, or from where `eye_tracking.allowed_origins` says. */
 export const EYE_PATHS: readonly string[] = ['/', '/ws'];
 
-export function createGuard({ api_token, host, trust_proxy, eye_origins = [] }: HttpSettings): (request: FastifyRequest) => void {
+/** Paths that check tokens of their own, and pages elsewhere that may call them. */
+export interface OwnAccess {
+  paths: RegExp;
+  origins: readonly string[];
+}
+
+export function createGuard({ api_token, host, trust_proxy, eye_origins = [] }: HttpSettings, own?: OwnAccess): (request: FastifyRequest) => void {
   const local = isLoopback(host) && !trust_proxy && api_token === undefined;
   return (request) => {
     const asked = hostname(request.headers.host ?? '');
@@ -19,8 +25,9 @@ export function createGuard({ api_token, host, trust_proxy, eye_origins = [] }: 
     const { origin } = request.headers;
     const eyes = isEyeSocket(request);
     const foreign = origin !== undefined && !sameOrigin(origin, request.host);
-    if (foreign && !(eyes && (eye_origins.includes(origin) || (local && isLoopbackOrigin(origin))))) throw new SightlineError('FORBIDDEN', 'Origin: expected this server, received another origin');
-    if (api_token === undefined || !(eyes || isProtected(request.url))) return;
+    const has_own = own?.paths.test(pathOf(request.url)) === true;
+    if (foreign && !(has_own && own?.origins.includes(origin) === true) && !(eyes && (eye_origins.includes(origin) || (local && isLoopbackOrigin(origin))))) throw new SightlineError('FORBIDDEN', 'Origin: expected this server, received another origin');
+    if (api_token === undefined || has_own || !(eyes || isProtected(request.url))) return;
     // A page cannot send headers with a WebSocket: it may name the token as ?token=.
     const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? (eyes ? tokenOf(request.url) : undefined);
     if (given === undefined || !equal(given, api_token)) throw new SightlineError('UNAUTHORIZED', 'Authorization: expected "Bearer" and the API token');
@@ -28,7 +35,7 @@ export function createGuard({ api_token, host, trust_proxy, eye_origins = [] }: 
 }
 
 function isProtected(url: string): boolean {
-  const path = url.split('?', 1)[0] ?? '';
+  const path = pathOf(url);
   return path === '/metrics' || path === '/api' || path.startsWith('/api/');
 }
 
@@ -42,6 +49,10 @@ function tokenOf(url: string): string | undefined {
 
 function isLoopbackOrigin(origin: string): boolean {
   return URL.canParse(origin) && isLoopback(new URL(origin).hostname);
+}
+
+function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? '';
 }
 
 function hostname(authority: string): string {

@@ -7,6 +7,8 @@ import type { SightlineError} from '../errors.js';
 import { type ErrorCode } from '../errors.js';
 import type { HttpDeps } from './deps.js';
 import { createGuard } from './guard.js';
+import { CALIBRATION_PATHS } from './calibration/access.js';
+import { calibrationRoutes } from './routes/calibration.js';
 import { callbackRoutes } from './routes/callbacks.js';
 import { cameraRoutes } from './routes/cameras.js';
 import { eventRoutes } from './routes/events.js';
@@ -49,7 +51,7 @@ export async function createServer(deps: HttpDeps): Promise<Server> {
     maxRequestsPerSocket: 0,
     forceCloseConnections: true, // stopping does not wait for idle keep-alive sockets
     return503OnClosing: true,
-    routerOptions: { maxParamLength: 100, ignoreTrailingSlash: false, caseSensitive: true, constraints: { upgrade: onUpgrade } },
+    routerOptions: { maxParamLength: 1_024, ignoreTrailingSlash: false, caseSensitive: true, constraints: { upgrade: onUpgrade } },
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
   }).withTypeProvider<TypeBoxTypeProvider>();
@@ -57,7 +59,7 @@ export async function createServer(deps: HttpDeps): Promise<Server> {
   // text/plain bodies need no CORS preflight: a form of any web site could send them.
   app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(compileValidator as Parameters<typeof app.setValidatorCompiler>[0]);
-  const guard = createGuard(settings);
+  const guard = createGuard(settings, { paths: CALIBRATION_PATHS, origins: deps.calibration?.allowed_origins ?? [] });
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(HEADERS);
     guard(request);
@@ -74,6 +76,7 @@ export async function createServer(deps: HttpDeps): Promise<Server> {
 
   await app.register(swagger, {
     openapi: {
+      openapi: '3.1.0',
       info: { title: 'Sightline', version: deps.version, description: 'Cameras, what they see, and the way to the receiver' },
       ...(settings.api_token === undefined ? {} : { components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } }, security: [{ token: [] }] }),
     },
@@ -91,7 +94,7 @@ export async function createServer(deps: HttpDeps): Promise<Server> {
       done();
     },
   });
-  for (const routes of [healthRoutes, cameraRoutes, pipelineRoutes, eventRoutes, callbackRoutes, overviewRoutes, eyeTrackingRoutes, pageRoutes]) {
+  for (const routes of [healthRoutes, cameraRoutes, pipelineRoutes, eventRoutes, callbackRoutes, overviewRoutes, eyeTrackingRoutes, calibrationRoutes, pageRoutes]) {
     await app.register(async (scope) => routes(scope.withTypeProvider<TypeBoxTypeProvider>(), deps));
   }
   await app.ready();

@@ -95,6 +95,8 @@ export interface EvidenceFilesTable {
 export interface OutboxTable {
   /** Rises with each row, never used twice. */
   id: Generated<number>;
+  /** Who it is for: `callbacks` or `webhooks`. */
+  target: Generated<string>;
   /** The same on each attempt, also after a restart or a replay. */
   idempotency_key: string;
   result_type: string;
@@ -118,6 +120,7 @@ export interface OutboxTable {
 /** Callbacks that are not sent by themselves any more: refused for good, or without a staff_id. They can be replayed. */
 export interface DeadLettersTable {
   id: Generated<number>;
+  target: Generated<string>;
   idempotency_key: string;
   result_type: string;
   camera_id: number | null;
@@ -177,7 +180,20 @@ export interface MigrationsTable {
   applied_at: ColumnType<string, string, never>;
 }
 
+/** The last attempts to deliver webhooks, the newest few thousand. */
+export interface WebhookLogTable {
+  id: Generated<number>;
+  at_ms: number;
+  idempotency_key: string;
+  event: string;
+  outcome: string;
+  /** Why it failed; null = it did not. */
+  code: string | null;
+  status: number | null;
+}
+
 export interface StoreTables {
+  webhook_log: WebhookLogTable;
   cameras: CamerasTable;
   camera_overlays: CameraOverlaysTable;
   baseline_days: BaselineDaysTable;

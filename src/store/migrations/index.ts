@@ -5,6 +5,7 @@ import { cameraOverlays } from './003_camera_overlays.js';
 import { baselines } from './004_baselines.js';
 import { ptzResults } from './005_ptz_results.js';
 import { events } from './006_events.js';
+import { outboxTargets } from './007_outbox_targets.js';
 
 /** Every migration, in order. Add at the end; never change one that has been released. */
-export const MIGRATIONS: readonly Migration[] = [cameras, outbox, cameraOverlays, baselines, ptzResults, events];
+export const MIGRATIONS: readonly Migration[] = [cameras, outbox, cameraOverlays, baselines, ptzResults, events, outboxTargets];

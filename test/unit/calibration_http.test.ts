@@ -1,0 +1,136 @@
+/** The calibration API from the first call to the files, as the existing clients call it. */
+import t from 'tap';
+import { readZip } from '../../src/calibration/zip.js';
+import { begin, calibrate, framesOf, openWorld, PLACES, SCREEN, picture } from '../fixtures/calibration_world.js';
+
+t.test('session, screen, start, frames, complete, verify, download', async (t) => {
+  const world = await openWorld();
+  t.teardown(() => world.close());
+  const { call } = world;
+  const candidate_id = 'kandidat 7';
+  const created = await call('POST', '/api/calibration/session/create', { candidate_id, interview_id: 'i-1', metadata: { browser: 'x' }, timezone: 'Asia/Tokyo', client_time: new Date(Date.now() + 5000).toISOString() });
+  t.equal(created.status, 200);
+  t.match(created.body, { session_id: /^[0-9a-f-]{36}$/, candidate_id, status: 'in_progress', created_at: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, interview_id: 'i-1', metadata: { browser: 'x' }, timezone: 'Asia/Tokyo' });
+  t.ok(Math.abs(created.body.clock_offset_ms - 5000) < 2000, 'the client\'s clock is 5 s ahead');
+  const { session_id } = created.body;
+  const early = await call('POST', '/api/calibration/start', { session_id, candidate_id });
+  t.same([early.status, early.body.detail], [400, 'Screen information must be saved first']);
+  const screen = await call('POST', '/api/screen/info', { candidate_id, ...SCREEN });
+  t.match(screen.body, { success: true, message: 'Screen information saved successfully', candidate_id });
+  t.match((await call('GET', `/api/screen/info/${encodeURIComponent(candidate_id)}`)).body, { ...SCREEN, distance_cm: '60', camera_position: 'top-center', monitor_name: 'Unknown' });
+  const started = await call('POST', '/api/calibration/start', { session_id, candidate_id });
+  t.match(started.body, { status: 'ready', calibration_config: { target_display_time: 2, max_frames_per_target: 60, targets: PLACES.map((position, index) => ({ index, position })) }, consent_recorded: true, recommended_fps: 30 });
+
+  const [first, ...more] = framesOf(0, 12);
+  const single = await call('POST', '/api/calibration/frame', { session_id, candidate_id, ...first });
+  t.match(single.body, { success: true, frame_index: 0, target_index: 0, frame_shape: [480, 640], bbox: [240, 140, 160, 160], quality: { head_stability: 100, lighting: 100, detection: 95, guidance: 'Good positioning!' } });
+  t.ok(single.body.gaze_vector[2] < 0, 'in the camera\'s axes, z negative');
+  const nobody = await call('POST', '/api/calibration/frame', { session_id, candidate_id, ...first, frame_index: 900, frame_data: Buffer.from('nobody').toString('base64') });
+  t.match([nobody.status, nobody.body], [200, { success: false, error: 'No face detected', frame_shape: [480, 640], frame_index: 900 }]);
+  const batch = await call('POST', '/api/calibration/frames/batch', { candidate_id, frames: more });
+  t.match(batch.body, { batch_size: 11, successful_frames: 11, session_id, guidance: 'Good positioning!' }, 'without session_id, as the plan\'s batches');
+  const again = await call('POST', '/api/calibration/frames/batch', { session_id, candidate_id, frames: more });
+  t.match(again.body, { successful_frames: 11, results: more.map(() => ({ duplicate: true })) }, 'a repeated batch is the same frames');
+  const early_end = await call('POST', '/api/calibration/complete', { session_id, candidate_id });
+  t.match([early_end.status, early_end.body.detail], [400, /^Invalid calibration: expected frames at 4 different targets/]);
+  t.match((await call('GET', `/api/calibration/session/${session_id}`)).body, { exists: true, status: 'failed', error_message: /4 different targets/, frames: 12 });
+  t.match((await call('POST', '/api/calibration/session/resume', { session_id })).body, { status: 'resumed', existing_frames: 12, candidate_id, next_frame_index: 12 });
+  for (const target of [1, 2, 3]) await call('POST', '/api/calibration/frames/batch', { session_id, candidate_id, frames: framesOf(target, 20) });
+  t.equal((await call('GET', `/api/calibration/verify/${encodeURIComponent(candidate_id)}`)).status, 404, 'nothing to download yet');
+  const done = await call('POST', '/api/calibration/complete', { session_id, candidate_id });
+  t.match([done.status, done.body], [200, {
+    success: true, session_id, candidate_id, calibration_stats: { total_frames: 72, targets_used: 4, frames_per_target: { '0.1,0.1': 12, '0.9,0.9': 20 } },
+    validation_metrics: { total_frames: 72, unique_targets: 4, min_frames_per_target: 12, face_detection_rate: 1 }, message: 'Calibration completed successfully',
+    file_checksums: { screen_info: /^[0-9a-f]{8}$/, calibration_csv: /^[0-9a-f]{8}$/, transform_matrix: /^[0-9a-f]{8}$/ }, report: { verdict: /accept|repeat|refuse/ },
+  }]);
+  t.same((await call('POST', '/api/calibration/complete', { session_id, candidate_id })).body, done.body, 'asked again, the same answer');
+
+  const verified = await call('GET', `/api/calibration/verify/${encodeURIComponent(candidate_id)}`);
+  t.match([verified.status, verified.body], [200, { exists: true, candidate_id, has_screen_info: true, has_calibration_data: true }]);
+  const files = (await call('GET', `/api/calibration/download/${encodeURIComponent(candidate_id)}`)).body;
+  t.same(Object.keys(files), ['screen_info.json', 'calibration.csv', 'transform_matrix.npz'].map((name) => `${candidate_id}_${name}`));
+  const csv = String(files[`${candidate_id}_calibration.csv`]).split('\n');
+  t.equal(csv.length, 74, 'header, 72 rows, final newline');
+  t.match(csv[1], /^0,\d{10}\.\d+,0\.0,/);
+  t.match(csv[1], /,59\.0,33\.0,0\.0,0\.0,.*,kandidat 7$/, 'the target in whole millimetres');
+  const zip = await call('GET', `/api/calibration/download/${encodeURIComponent(candidate_id)}?format=zip`);
+  const members = readZip(zip.raw);
+  t.same(members.map(({ name }) => name).sort(), Object.keys(files).sort());
+  t.match(zip.raw.toString('latin1'), /screen_info/);
+  t.match((await call('GET', `/api/calibration/${encodeURIComponent(candidate_id)}`)).body, { status: 'completed', exists: true, frames: 72, session_id });
+  t.match((await call('POST', `/api/calibration/validate/${session_id}`)).body, { valid: true, problems: [], checks: { csv_matches_frames: true, matrix_matches_frames: true } });
+  const replay = (await call('GET', `/api/calibration/replay/${session_id}`)).body;
+  t.equal(replay.frames.length, 72);
+  const [x, y] = replay.frames[0]?.on_screen_mm ?? [NaN, NaN];
+  t.ok(Math.hypot(x - 59.7, y - 33.6) < 25, `the fit leads back to the target: ${x}, ${y}`);
+  t.match((await call('GET', `/api/calibration/diagnostics/${session_id}`)).body, { frame_count: 72, session_info: { status: 'completed', timezone: 'Asia/Tokyo' }, frame_analysis: { face_detection_rate: 1 } });
+  const late = await call('POST', '/api/calibration/frame', { session_id, candidate_id, ...first, frame_index: 77 });
+  t.match([late.status, late.body.error.code], [400, 'CALIBRATION_SESSION_STATE']);
+});
+
+t.test('what is wrong is a 4xx that names the field, and nothing is lost', async (t) => {
+  const world = await openWorld();
+  t.teardown(() => world.close());
+  const session_id = await begin(world, 'a');
+  const [frame] = framesOf(0, 1);
+  const cases: [string, unknown, number, RegExp][] = [
+    ['/api/calibration/session/create', {}, 422, /candidate_id/],
+    ['/api/calibration/session/create', { candidate_id: 'a/b' }, 422, /candidate_id/],
+    ['/api/calibration/session/create', { candidate_id: 'a', timezone: 'Mars/Olympus' }, 422, /timezone/],
+    ['/api/screen/info', { candidate_id: 'a', screen_width_px: 0, screen_height_px: 9 }, 422, /screen_width_px/],
+    ['/api/calibration/start', { session_id: '3b241101-e2bb-4255-8caf-4136c566a962', candidate_id: 'a' }, 404, /session_id/],
+    ['/api/calibration/start', { session_id, candidate_id: 'b' }, 400, /candidate_id/],
+    ['/api/calibration/frame', { ...frame, session_id, candidate_id: 'a', frame_index: -1 }, 422, /frame_index/],
+    ['/api/calibration/frame', { ...frame, session_id, candidate_id: 'a', target_position: { x: 'a', y: 1 } }, 422, /target_position/],
+    ['/api/calibration/frame', { ...frame, session_id, candidate_id: 'a', target_position: { x: 9_000, y: 1 } }, 422, /target_position/],
+    ['/api/calibration/frame', { ...frame, session_id, candidate_id: 'a', frame_data: '*** no base64 ***' }, 422, /frame_data/],
+    ['/api/calibration/frames/batch', { session_id, candidate_id: 'a', frames: [] }, 422, /frames/],
+    ['/api/calibration/complete', { session_id, candidate_id: 'a' }, 400, /No calibration frames/],
+    ['/api/calibration/session/nonsense/resume', {}, 422, /id/],
+  ];
+  for (const [url, body, status, words] of cases) {
+    const answer = await world.call('POST', url, body);
+    t.equal(answer.status, status, `${url} ${JSON.stringify(answer.body)}`);
+    t.match(JSON.stringify(answer.body), words);
+    t.equal(typeof answer.body.error.code, 'string');
+    if (status === 422) t.ok(Array.isArray(answer.body.detail), 'a 422 lists its problems');
+    else t.equal(typeof answer.body.detail, 'string');
+  }
+  const junk = await world.call('POST', '/api/calibration/frame', { ...frame, session_id, candidate_id: 'a', frame_data: Buffer.from('no picture').toString('base64') });
+  t.match([junk.status, junk.body], [200, { success: false, error_code: 'not_a_picture' }]);
+  const busy = await world.call('POST', '/api/calibration/frame', { ...frame, session_id, candidate_id: 'a', frame_data: Buffer.from('busy').toString('base64') });
+  t.match([busy.status, busy.body.success, busy.body.error_code], [200, false, 'busy']);
+  t.ok(busy.body.recommended_fps < 30, 'and the client is told to slow down');
+  t.match((await world.call('GET', `/api/calibration/session/3b241101-e2bb-4255-8caf-4136c566a962`)).body, { exists: false, status: null });
+  t.match((await world.call('GET', '/api/calibration/download/nobody')).body, { detail: 'Calibration not found', error: { code: 'CALIBRATION_NOT_FOUND' } });
+  t.match((await world.call('GET', '/api/calibration/verify/nobody')).body, { exists: false, candidate_id: null, has_screen_info: false, detail: /not found/ });
+});
+
+t.test('a frame as a form', async (t) => {
+  const world = await openWorld();
+  t.teardown(() => world.close());
+  const session_id = await begin(world, 'form');
+  const form = (fields: Record<string, string>, file?: Buffer) => {
+    const lines = Object.entries(fields).map(([name, value]) => `--b\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`);
+    const part = file === undefined ? '' : `--b\r\ncontent-disposition: form-data; name="frame"; filename="f.jpg"\r\ncontent-type: image/jpeg\r\n\r\n`;
+    return Buffer.concat([Buffer.from(lines.join('') + part), file ?? Buffer.alloc(0), Buffer.from('\r\n--b--\r\n')]);
+  };
+  const fields = { session_id, candidate_id: 'form', frame_index: '3', target_index: '1', target_x: '0.9', target_y: '0.1' };
+  const headers = { 'content-type': 'multipart/form-data; boundary=b' };
+  const good = await world.call('POST', '/api/calibration/frame/upload', form(fields, picture({ x: 0.9, y: 0.1 }, 1)), headers);
+  t.match([good.status, good.body], [200, { success: true, frame_index: 3, target_position: { x: 0.9, y: 0.1 } }]);
+  const bad = await world.call('POST', '/api/calibration/frame/upload', form({ ...fields, target_index: 'x' }), headers);
+  t.match([bad.status, JSON.stringify(bad.body)], [422, /target_index.*frame: expected a picture/]);
+});
+
+t.test('two calibrations of a candidate: the newer one is the one that is downloaded', async (t) => {
+  const world = await openWorld();
+  t.teardown(() => world.close());
+  const one = await calibrate(world, 'c');
+  const two = await calibrate(world, 'c');
+  t.not(one.session_id, two.session_id);
+  t.equal(one.completed.status, 200);
+  t.equal(two.completed.status, 200);
+  const { body } = await world.call('GET', '/api/calibration/c');
+  t.equal(body.session_id, two.session_id);
+});
