@@ -7,6 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Area, AreaResult } from './area.js';
+import { calibrationArea } from './areas/calibration.js';
 import { captureArea } from './areas/capture.js';
 import { gpuArea } from './areas/gpu.js';
 import { handoverArea } from './areas/handover.js';
@@ -15,7 +16,7 @@ import { pipelineArea } from './areas/pipeline.js';
 import { describeMachine } from './machine.js';
 import { writeReadmeTable } from './table.js';
 
-const AREAS: Area[] = [captureArea, inferenceArea, handoverArea, pipelineArea, gpuArea];
+const AREAS: Area[] = [captureArea, inferenceArea, handoverArea, pipelineArea, calibrationArea, gpuArea];
 
 const { values } = parseArgs({
   options: { filter: { type: 'string' }, quick: { type: 'boolean', default: false }, gpu: { type: 'boolean', default: false } },

@@ -94,8 +94,9 @@ struct GazeFit {
   RobustFit robust;
 };
 
-/// Fits. Up to a problem's discovery the counts are filled.
-GazeFit fit_gaze(GazeTable table, bool sfm);
+enum class Report : std::uint8_t { none, full };
+/// Fits. Up to a problem's discovery the counts are filled. Without a report in_sample, held_out and robust stay empty.
+GazeFit fit_gaze(GazeTable table, bool sfm, Report report = Report::full);
 
 /// What a fit leaves for projecting a gaze.
 struct GazeModel {

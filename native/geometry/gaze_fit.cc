@@ -75,7 +75,7 @@ double half_squares(const Kernels& k, const GazeColumns& kept, const ScreenLine&
 
 }  // namespace
 
-GazeFit fit_gaze(GazeTable table, bool sfm) {
+GazeFit fit_gaze(GazeTable table, bool sfm, Report report) {
   const Kernels& k = active_kernels();
   GazeFit fit;
   GazeColumns all = group_rows(table, sfm, fit);
@@ -97,6 +97,7 @@ GazeFit fit_gaze(GazeTable table, bool sfm) {
     fit.STransG = transform(SRotG, line.x_mm, line.y_mm, line.gain_x);
   }
   set_target_transforms(kept, fit);
+  if (report == Report::none) return fit;
   for (int t = 0; t < fit.targets; ++t) fit.in_sample.push_back(target_error(all, t, line, &fit.SetValues[static_cast<size_t>(t) * 3]));
   fit.held_out = held_out_errors(k, all, kept, fit);
   fit.robust = fit_robust(k, all, kept, fit);

@@ -88,7 +88,8 @@ Napi::Value fit_gaze(const Napi::CallbackInfo& call) {
   const bool sfm = boolean(call[1], "fitGaze: sfm");
   const size_t count = rows.size() / geometry::gaze_columns;
   if (count > rows_max) throw wrong("fitGaze: rows", "at most " + std::to_string(rows_max), std::to_string(count));
-  const geometry::GazeFit fit = geometry::fit_gaze({rows.data(), count}, sfm);
+  const bool bare = !call[2].IsUndefined() && !boolean(call[2], "fitGaze: report");
+  const geometry::GazeFit fit = geometry::fit_gaze({rows.data(), count}, sfm, bare ? geometry::Report::none : geometry::Report::full);
   Napi::Object answer = Napi::Object::New(env);
   answer.Set("targets", fit.targets);
   answer.Set("rows_of_target", counts(env, fit.rows_of_target));

@@ -145,8 +145,11 @@ export interface GeometryAddon {
   info(): { simd: string; simd_supported: string[] };
   /** False when this CPU or build does not have it. For the whole process. */
   setSimdTarget(name: string): boolean;
-  /** @param rows 39 numbers a row. */
-  fitGaze(rows: Float64Array, sfm: boolean): NativeGazeFit | NativeFailedFit;
+  /**
+   * @param rows 39 numbers a row.
+   * @param report False leaves in_sample, held_out and robust empty, which take most of the time. Default true.
+   */
+  fitGaze(rows: Float64Array, sfm: boolean, report?: boolean): NativeGazeFit | NativeFailedFit;
   /**
    * Ten numbers a gaze: Sgaze, Sgaze2, FSgaze (x, y, z in mm each), nearest target.
    * @param gazes Three numbers each, z finite and not 0.
