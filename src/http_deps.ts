@@ -8,6 +8,7 @@ import { SightlineError } from './errors.js';
 import type { HttpDeps } from './http/deps.js';
 import { liveness, readiness } from './health.js';
 import type { Reading } from './observability/history.js';
+import { createPtzRecords } from './ptz/records.js';
 import { Progress } from './progress.js';
 import { partsOf } from './stage_parts.js';
 
@@ -64,6 +65,7 @@ export function httpDeps(stages: Stages): HttpDeps {
     baselines: {
       list: async () => ({ ...(await stages.learning.baselines.status()), unreadable: stages.learning.unreadable, baselines: stages.learning.baselines.list() }),
     },
+    ptz_records: createPtzRecords({ config, db: stages.store.db, cwd: process.cwd() }),
     pipeline: { snapshot: () => pipelineSnapshot(stages) },
     history: stages.history,
     ...(stages.calibration === undefined

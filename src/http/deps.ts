@@ -5,6 +5,7 @@ import type { RegistryState } from '../cameras/registry.js';
 import type { CalibrationService } from '../calibration/service/service.js';
 import type { ProbeResult } from '../capture/types.js';
 import type { EventQuery, EventRecord } from '../evidence/types.js';
+import type { PtzRecords } from '../ptz/records.js';
 import type { FrameAnalysis } from '../analysis/types.js';
 import type { BaselinesSchema, CallbacksSchema, DeadLetterSchema, PipelineSchema, ReplaySchema, CallbackTestSchema } from './schemas.js';
 import type { HistorySample } from '../observability/history.js';
@@ -65,6 +66,7 @@ export interface HttpDeps {
   };
   /** undefined: eye tracking is switched off. */
   eye_tracking?: { accept(socket: EyeSocket): void } | undefined;
+  ptz_records: PtzRecords;
   pipeline: { snapshot(): Pipeline };
   /** Samples of the last hour that are later than a moment, oldest first. */
   history: { since(at_ms: number): HistorySample[] };

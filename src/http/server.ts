@@ -16,6 +16,7 @@ import { eyeTrackingRoutes, onUpgrade } from './routes/eye_tracking.js';
 import { healthRoutes } from './routes/health.js';
 import { overviewRoutes } from './routes/overview.js';
 import { pageRoutes } from './routes/pages.js';
+import { ptzResultRoutes } from './routes/ptz_results.js';
 import { pipelineRoutes } from './routes/pipeline.js';
 import { compileValidator } from './validate.js';
 
@@ -94,7 +95,7 @@ export async function createServer(deps: HttpDeps): Promise<Server> {
       done();
     },
   });
-  for (const routes of [healthRoutes, cameraRoutes, pipelineRoutes, eventRoutes, callbackRoutes, overviewRoutes, eyeTrackingRoutes, calibrationRoutes, pageRoutes]) {
+  for (const routes of [healthRoutes, cameraRoutes, pipelineRoutes, eventRoutes, ptzResultRoutes, callbackRoutes, overviewRoutes, eyeTrackingRoutes, calibrationRoutes, pageRoutes]) {
     await app.register(async (scope) => routes(scope.withTypeProvider<TypeBoxTypeProvider>(), deps));
   }
   await app.ready();

@@ -110,6 +110,7 @@ async function world(t: Test, settings: Partial<HttpSettings> = {}): Promise<Wor
     analysis: { newest: (id) => (id === 1 ? ANALYSIS : undefined) },
     events: { list: async (query) => { note('events', query); return [KEPT]; }, get: async (id) => (id === 7 ? KEPT : undefined), read: async (path) => (path === KEPT.frame_path ? Buffer.from([0xff, 0xd8]) : undefined) },
     baselines: { list: async () => ({ subjects: 1, days: 2, bytes: 3, in_memory: 1, dropped: 0, unreadable: 0, updates: 0, last_day: null, baselines: [{ subject: 'staff:42', state: 'learning', samples: 1, needed: 60, days: 1, values: { stress: { median: 0.2, deviation: 0.1, count: 1 } } }] }) },
+    ptz_records: { devices: async () => ({ configured: false, devices: [] }), results: async (query) => { note('ptz results', query); return { results: [], next_before: null }; } },
     pipeline: { snapshot: () => PIPELINE },
     history: { since: (at_ms) => [SAMPLE].filter((sample) => sample.at_ms > at_ms) },
     callbacks: {
