@@ -39,6 +39,8 @@ import type { Log } from './observability/log.js';
 import type { Secrets } from './observability/redact.js';
 import { lockState } from './store/lock.js';
 import { openStore, type Store } from './store/store.js';
+import { offsetChecks } from './ptz/offset_daemon.js';
+import type { OffsetChecks } from './ptz/offset_request.js';
 import type { AnalyserOptions } from './analysis/types.js';
 import { gpuPresent } from './gpu.js';
 import type { Part } from './progress.js';
@@ -105,6 +107,8 @@ export interface Stages {
   repeats: Repeats;
   /** Samples of the last hour; empty until everything runs. */
   history: History;
+  /** Where PTZ cameras really look; opens its own process when it is first asked. */
+  ptz_offset: OffsetChecks;
   started_ms: number;
   stopping: boolean;
 }
@@ -183,6 +187,7 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
   closers.push('history', 100, () => { stages.history.stop(); });
   stages.eyes = openEyeTracking(stages);
   closers.push('eye tracking', 1_500, () => stages.eyes?.close());
+  closers.push('ptz offset checks', 1_000, () => stages.ptz_offset.close());
   const server = await createServer(httpDeps(stages));
   closers.push('http', 1_000, () => server.close());
   const url = await server.listen({ host: config.server.host, port: config.server.port });
@@ -299,6 +304,7 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
     degradation, calibration: createCalibration({ config, store, gaze: gazeOf(dispatcher), metrics, log }),
     history: { since: () => [], stop: () => undefined },
     eyes: undefined,
+    ptz_offset: offsetChecks(config, log),
     started_ms: Date.now(),
     stopping: false,
   };

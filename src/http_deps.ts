@@ -78,6 +78,7 @@ export function httpDeps(stages: Stages): HttpDeps {
             body_limit_kib: config.calibration.body_limit_kib,
           },
         }),
+    ptz_offset: stages.ptz_offset,
     callbacks: {
       summary: () => ({ ...stages.delivery.status(), ...counters(stages) }),
       replay: (ids) => stages.delivery.replay(ids),

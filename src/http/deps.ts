@@ -6,6 +6,7 @@ import type { CalibrationService } from '../calibration/service/service.js';
 import type { ProbeResult } from '../capture/types.js';
 import type { EventQuery, EventRecord } from '../evidence/types.js';
 import type { PtzRecords } from '../ptz/records.js';
+import type { OffsetChecks } from '../ptz/offset_request.js';
 import type { FrameAnalysis } from '../analysis/types.js';
 import type { BaselinesSchema, CallbacksSchema, DeadLetterSchema, PipelineSchema, ReplaySchema, CallbackTestSchema } from './schemas.js';
 import type { HistorySample } from '../observability/history.js';
@@ -80,6 +81,8 @@ export interface HttpDeps {
     /** Posts one body that the receiver is known to refuse without storing it, and says what came back. */
     test(): Promise<CallbackTest>;
   };
+  /** Offset checks of PTZ cameras. */
+  ptz_offset: Pick<OffsetChecks, 'check'>;
 }
 
 /** The calibration service and the limits of its routes. */

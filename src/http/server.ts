@@ -18,6 +18,7 @@ import { overviewRoutes } from './routes/overview.js';
 import { pageRoutes } from './routes/pages.js';
 import { ptzResultRoutes } from './routes/ptz_results.js';
 import { pipelineRoutes } from './routes/pipeline.js';
+import { ptzOffsetRoutes } from './routes/ptz_offset.js';
 import { compileValidator } from './validate.js';
 
 export type Server = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, TypeBoxTypeProvider>;
@@ -95,7 +96,7 @@ export async function createServer(deps: HttpDeps): Promise<Server> {
       done();
     },
   });
-  for (const routes of [healthRoutes, cameraRoutes, pipelineRoutes, eventRoutes, ptzResultRoutes, callbackRoutes, overviewRoutes, eyeTrackingRoutes, calibrationRoutes, pageRoutes]) {
+  for (const routes of [healthRoutes, cameraRoutes, pipelineRoutes, eventRoutes, ptzResultRoutes, callbackRoutes, overviewRoutes, eyeTrackingRoutes, calibrationRoutes, ptzOffsetRoutes, pageRoutes]) {
     await app.register(async (scope) => routes(scope.withTypeProvider<TypeBoxTypeProvider>(), deps));
   }
   await app.ready();

@@ -72,6 +72,7 @@ async function world(t: Test, settings: Partial<HttpSettings> = {}): Promise<Wor
   const deps: HttpDeps = {
     settings: { ...SETTINGS, ...settings }, version: '1.2.3<', log: { error: log, warn: log, info: log },
     health: { live: () => ({ ok: health.live, reasons: health.live ? [] : ['EVENT_LOOP'] }), ready: () => ({ ok: health.ready, reasons: health.ready ? [] : ['NO_FRAMES'] }) },
+    ptz_offset: { check: async () => { throw new SightlineError('PTZ_INPUT', 'not asked here'); } },
     metrics: { content_type: 'text/plain; version=0.0.4', render: async () => 'sightline_x 1\n' },
     cameras: {
       statuses: () => [STATUS],

@@ -1,0 +1,113 @@
+/** An offset check as it is asked for over HTTP: pictures, or the ids of stored sets. */
+import { Type, type Static } from '@sinclair/typebox';
+import { SightlineError } from '../errors.js';
+import type { FeatureMethod, OffsetEngine, OffsetOptions, OffsetResult, PtzCamera, PtzView } from './estimate/types.js';
+import { CameraSchema, cameraOf } from './estimate/views_file.js';
+import type { StoredSets } from './stored_sets.js';
+
+const closed = { additionalProperties: false } as const;
+const degrees = (description: string, limit: number) => Type.Number({ minimum: -limit, maximum: limit, description });
+
+const GivenViewSchema = Type.Object(
+  {
+    image: Type.String({ minLength: 1, maxLength: 24 * 2 ** 20, description: 'the encoded picture (PNG, JPEG, ...) in base64' }),
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'how the answer names it' })),
+    pan_deg: degrees('pan (yaw) of the telemetry, positive to the right', 720),
+    tilt_deg: degrees('tilt (pitch) of the telemetry, positive up', 180),
+    roll_deg: Type.Optional(degrees('roll of the telemetry, 0 without', 360)),
+    zoom: Type.Optional(Type.Number({ minimum: 0, maximum: 100, description: 'magnification; below 1 the 0..1 scale of the command' })),
+  },
+  { ...closed, description: 'a picture and its telemetry' },
+);
+
+const setFields = {
+  device_id: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'a device of devices.yaml: its stored views' })),
+  views: Type.Optional(Type.Array(GivenViewSchema, { maxItems: 64, description: 'or the views themselves' })),
+};
+
+export const OffsetRequestSchema = Type.Object(
+  {
+    camera: Type.Optional(Type.Object(CameraSchema.properties, { ...closed, description: 'needed where the reference has views; a stored reference set has its own' })),
+    reference: Type.Object(setFields, { ...closed, description: 'what the camera saw when its telemetry was right' }),
+    query: Type.Object(
+      { ...setFields, scan: Type.Optional(Type.String({ minLength: 10, maxLength: 40, description: 'time stamp of a stored query; the newest without it' })) },
+      { ...closed, description: 'what it sees now' },
+    ),
+    method: Type.Optional(Type.Union([Type.Literal('sift'), Type.Literal('akaze'), Type.Literal('orb')], { description: 'features; orb is the fast choice' })),
+    threshold_deg: Type.Optional(Type.Number({ minimum: 0, maximum: 90, description: 'default 0.5' })),
+    ignore: Type.Optional(
+      Type.Object(
+        Object.fromEntries((['top', 'bottom', 'left', 'right'] as const).map((edge) => [edge, Type.Optional(Type.Number({ minimum: 0, maximum: 0.95, description: 'share of the picture' }))])),
+        { ...closed, description: 'margins of the picture that are not looked at' },
+      ),
+    ),
+    max_references: Type.Optional(Type.Integer({ minimum: 1, maximum: 64, description: 'references that a query is compared with; default 8' })),
+  },
+  { ...closed, description: 'an offset check' },
+);
+
+export type OffsetRequest = Static<typeof OffsetRequestSchema>;
+
+export interface OffsetChecks {
+  /** Errors: REQUEST_INVALID, PTZ_INPUT, OPENCV_*, those of stored sets. Refusals are results. */
+  check(request: OffsetRequest): Promise<OffsetResult>;
+  close(): Promise<void>;
+}
+
+/** Checks at a time; more would only wait for the same child process. */
+const AT_ONCE = 2;
+const DEADLINE_MS = 180_000;
+
+/** `open` is called by the first check: a daemon that is never asked loads nothing. */
+export function createOffsetChecks(open: () => OffsetEngine, sets: StoredSets): OffsetChecks {
+  let engine: OffsetEngine | undefined;
+  let running = 0;
+  return {
+    async check(request) {
+      if (running >= AT_ONCE) throw new SightlineError('OPENCV_BUSY', `${running} offset checks run already; expected fewer than ${AT_ONCE}`);
+      running++;
+      try {
+        const signal = AbortSignal.timeout(DEADLINE_MS);
+        const { views, camera, method } = await referenceOf(request, sets, signal);
+        const queries = await viewsOf('query', request.query, () => sets.query(request.query.device_id ?? '', request.query.scan, signal));
+        engine ??= open();
+        return await engine.estimateOffset(views, queries, { camera, signal, ...optionsOf(request, method) });
+      } finally {
+        running--;
+      }
+    },
+    close: async () => engine?.close(),
+  };
+}
+
+async function referenceOf({ reference, camera }: OffsetRequest, sets: StoredSets, signal: AbortSignal): Promise<{ views: PtzView[]; camera: PtzCamera; method?: FeatureMethod }> {
+  if (reference.device_id !== undefined && reference.views === undefined) {
+    const set = await sets.reference(reference.device_id, signal);
+    return { views: set.views, camera: camera === undefined ? set.camera : cameraOf(camera), method: set.method };
+  }
+  const views = await viewsOf('reference', reference, async () => []);
+  if (camera === undefined) throw new SightlineError('REQUEST_INVALID', 'camera: expected an object with width, height and hfov_deg or fx, since the reference has views of its own; received none');
+  return { views, camera: cameraOf(camera) };
+}
+
+async function viewsOf(what: string, given: OffsetRequest['query'], stored: () => Promise<PtzView[]>): Promise<PtzView[]> {
+  if ((given.device_id === undefined) === (given.views === undefined)) throw new SightlineError('REQUEST_INVALID', `${what}: expected either device_id or views, received ${given.views === undefined ? 'neither' : 'both'}`);
+  if (given.views === undefined) return stored();
+  return given.views.map(({ image, name, ...telemetry }, index) => ({ name: name ?? `${what} ${index + 1}`, picture: bytesOf(image, `${what}.views.${index}.image`), ...telemetry }));
+}
+
+function bytesOf(image: string, where: string): Uint8Array {
+  if (!/^[A-Za-z0-9+/_-]+={0,2}\s*$/.test(image)) throw new SightlineError('REQUEST_INVALID', `${where}: expected base64, received text of ${image.length} characters that is not`);
+  return Buffer.from(image, 'base64');
+}
+
+function optionsOf({ threshold_deg, ignore, max_references, method }: OffsetRequest, stored: FeatureMethod | undefined): Partial<OffsetOptions> {
+  if (stored !== undefined && method !== undefined && method !== stored) throw new SightlineError('REQUEST_INVALID', `method: expected ${stored}, with which the reference set was made, received ${method}`);
+  const used = stored ?? method;
+  return {
+    ...(used === undefined ? {} : { method: used }),
+    ...(threshold_deg === undefined ? {} : { threshold_deg }),
+    ...(ignore === undefined ? {} : { ignore }),
+    ...(max_references === undefined ? {} : { max_references }),
+  };
+}
