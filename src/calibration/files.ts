@@ -98,6 +98,11 @@ export function readFiles(folder: string, candidate_id: string): ReadCalibration
     calibration: readBounded(path.join(place, names.calibration)),
     transform_matrix: readBounded(path.join(place, names.transform_matrix)),
   };
+  return parseFiles(candidate_id, raw);
+}
+
+/** The three files' contents. @throws the code of the reader whose form is hurt, CALIBRATION_CANDIDATE_INVALID for rows of somebody else */
+export function parseFiles(candidate_id: string, raw: ReadCalibration['raw']): ReadCalibration {
   const table = readCalibrationCsv(raw.calibration.toString());
   if (table.candidate_id !== '' && table.candidate_id !== candidate_id) {
     throw new SightlineError('CALIBRATION_CANDIDATE_INVALID', 'calibration.csv: candidate_id: expected the candidate of the file name, received another one');

@@ -1,4 +1,6 @@
-/** `sightline calibrations fit|validate|export|import`: gaze calibrations as files, without a daemon. */
+/**
+ * `sightline calibrations fit|validate|export|import`: gaze calibrations as files and in the calibration database, whether or not a daemon runs.
+ */
 import type { Argv } from 'yargs';
 import type { ReadCalibration } from '../calibration/files.js';
 import type { CalibrationFit, GazePoint } from '../calibration/types.js';
@@ -37,14 +39,18 @@ const fitArguments = (yargs: Argv) =>
 
 const folderArguments = (yargs: Argv) =>
   common(yargs)
-    .option('from', { type: 'string', demandOption: true, describe: 'folder with the files, or with a folder for the candidate' })
+    .option('from', { type: 'string', describe: 'folder with the files, or with a folder for the candidate; without it the calibration database' })
     .option('candidate', { type: 'string', demandOption: true, describe: 'candidate id' });
 const validateArguments = (yargs: Argv) => folderArguments(yargs).option('targets', { type: 'number', describe: 'how many targets were shown' });
 const exportArguments = (yargs: Argv) =>
   folderArguments(yargs)
     .option('out', { type: 'string', demandOption: true, describe: 'folder to write to' })
     .option('csv', { type: 'string', choices: ['exact', 'desktop'] as const, describe: 'exact doubles (default), or as the desktop program rounds them' });
-const importArguments = (yargs: Argv) => folderArguments(yargs).option('out', { type: 'string', demandOption: true, describe: 'folder to write to' });
+const importArguments = (yargs: Argv) =>
+  common(yargs)
+    .option('from', { type: 'string', demandOption: true, describe: 'folder with the files, or with a folder for the candidate' })
+    .option('candidate', { type: 'string', demandOption: true, describe: 'candidate id' })
+    .option('out', { type: 'string', describe: 'folder to write to; without it the calibration database' });
 
 type Given<T> = T extends (yargs: Argv) => Argv<infer U> ? U : never;
 
@@ -94,7 +100,7 @@ function fitLines({ matrix, report }: CalibrationFit): string[] {
 
 async function validate(cli: CliContext, argv: Given<typeof validateArguments>): Promise<void> {
   const { validateCalibration } = await import('../calibration/validate.js');
-  const validity = validateCalibration(await read(cli, argv), argv.targets);
+  const validity = validateCalibration(await read(cli, argv, 'calibration_validate'), argv.targets);
   if (!validity.valid) cli.exit.code = 2;
   if (argv.json === true) return cli.json({ status: validity.valid ? 'ok' : 'invalid', model: validity.model, checks: validity.checks, report: validity.fit?.report ?? null });
   for (const { name, ok, required, message } of validity.checks) cli.line(`${ok ? 'ok' : required ? 'FAILED' : 'note'}  ${name}: ${message}`);
@@ -102,16 +108,23 @@ async function validate(cli: CliContext, argv: Given<typeof validateArguments>):
 
 async function exportFiles(cli: CliContext, argv: Given<typeof exportArguments>): Promise<void> {
   const { calibrationFiles, screenOf, writeFiles } = await import('../calibration/files.js');
-  const { table, screen, matrix } = await read(cli, argv);
+  const { table, screen, matrix } = await read(cli, argv, 'calibration_export');
   said(cli, argv, writeFiles(inFolder(cli, argv.out), calibrationFiles({ table, screen: screenOf(screen, table), matrix, ...(argv.csv === undefined ? {} : { csv: argv.csv }) })));
 }
 
 async function importFiles(cli: CliContext, argv: Given<typeof importArguments>): Promise<void> {
-  const { fileNames, writeFiles } = await import('../calibration/files.js');
+  const { fileNames, readFiles, writeFiles } = await import('../calibration/files.js');
   const { validateCalibration } = await import('../calibration/validate.js');
-  const found = await read(cli, argv);
+  const found = readFiles(inFolder(cli, argv.from), argv.candidate);
   const failed = validateCalibration(found).checks.filter(({ ok, required }) => required && !ok);
   if (failed.length > 0) throw new SightlineError('CALIBRATION_FILE', `the files do not belong together: ${failed.map(({ name, message }) => `${name}: ${message}`).join('; ')}`);
+  if (argv.out === undefined) {
+    const { store } = await import('./calibrations_store.js');
+    const where = await store(cli, argv.config, found);
+    if (argv.json === true) cli.json({ status: 'ok', stored_in: where });
+    else cli.line(`stored in ${where}`);
+    return;
+  }
   const names = fileNames(argv.candidate);
   // As found: an import changes no byte.
   said(cli, argv, writeFiles(inFolder(cli, argv.out), {
@@ -121,9 +134,13 @@ async function importFiles(cli: CliContext, argv: Given<typeof importArguments>)
   }));
 }
 
-async function read(cli: CliContext, argv: Given<typeof folderArguments>): Promise<ReadCalibration> {
+async function read(cli: CliContext, { from, candidate, config }: Given<typeof folderArguments>, action: 'calibration_export' | 'calibration_validate'): Promise<ReadCalibration> {
+  if (from === undefined) {
+    const { readStored } = await import('./calibrations_store.js');
+    return readStored(cli, config, candidate, action);
+  }
   const { readFiles } = await import('../calibration/files.js');
-  return readFiles(inFolder(cli, argv.from), argv.candidate);
+  return readFiles(inFolder(cli, from), candidate);
 }
 
 function said(cli: CliContext, { json }: { json: boolean | undefined }, files: string[]): void {

@@ -118,7 +118,7 @@ interface Answer {
 
 async function call(t: Test, args: string[]): Promise<Answer> {
   const answer: Answer = { code: -1, out: '', err: '' };
-  answer.code = await runCli(args, { env: {}, cwd: () => t.testdirName, stdout: { write: (text) => (answer.out += text) }, stderr: { write: (text) => (answer.err += text) } });
+  answer.code = await runCli(args, { env: { STATE_DIR: path.join(t.testdirName, 'state') }, cwd: () => t.testdirName, stdout: { write: (text) => (answer.out += text) }, stderr: { write: (text) => (answer.err += text) } });
   return answer;
 }
 
@@ -144,6 +144,14 @@ t.test('sightline calibrations: fit, validate, export, import', async (t) => {
   for (const file of readdirSync(at('out'))) writeFileSync(at('tree', 'made-up', file), readFileSync(at('out', file)));
   t.match(await call(t, ['calibrations', 'import', '--from', 'tree', '--candidate', 'made-up', '--out', 'imported', '--json']), { code: 0, out: /"status": "ok"/ });
   t.same(readFileSync(at('imported', 'made-up_transform_matrix.npz')), readFileSync(at('out', 'made-up_transform_matrix.npz')));
+
+  const stored = await call(t, ['calibrations', 'import', '--from', 'out', '--candidate', 'made-up', '--json']);
+  t.match([stored.code, JSON.parse(stored.out)], [0, { status: 'ok', stored_in: /calibration\.db$/ }]);
+  t.match(await call(t, ['calibrations', 'import', '--from', 'out', '--candidate', 'made-up']), { code: 0, out: /^stored in / }, 'once more takes its place');
+  t.match(await call(t, ['calibrations', 'validate', '--candidate', 'made-up']), { code: 0, out: /ok {2}npz_bytes/ });
+  t.match(await call(t, ['calibrations', 'export', '--candidate', 'made-up', '--out', 'from-store']), { code: 0, err: '' });
+  for (const file of readdirSync(at('out'))) t.same(readFileSync(at('from-store', file)), readFileSync(at('out', file)), `${file} through the database`);
+  t.match(await call(t, ['calibrations', 'export', '--candidate', 'nobody', '--out', 'x', '--json']), { code: 2, out: /CALIBRATION_NOT_FOUND/ });
 
   const other = transformMatrixNpz({ ...readTransformMatrix(readFileSync(at('out', 'made-up_transform_matrix.npz'))), STransG: [[-1, 0, 0, 9], [0, -1, 0, 9], [0, 0, 1, -500], [0, 0, 0, 1]] });
   writeFileSync(at('out', 'made-up_transform_matrix.npz'), other);

@@ -107,9 +107,9 @@ export function createRecords({ db, dialect }: CalibrationStore, vault: Vault) {
       await db.updateTable('calibration_session_details').set({ updated_ms: now_ms }).where('session_id', '=', session_id).execute();
     },
 
-    async saveScreen(candidate_id: string, json: string): Promise<void> {
+    async saveScreen(candidate_id: string, json: string, at: Db = db): Promise<void> {
       const screen_data = vault.sealJson(json, PLACE.screen(candidate_id));
-      const insert = db.insertInto('screen_info').values({ candidate_id, screen_data });
+      const insert = at.insertInto('screen_info').values({ candidate_id, screen_data });
       if (mysql) await insert.onDuplicateKeyUpdate({ screen_data }).execute();
       else await insert.onConflict((conflict) => conflict.column('candidate_id').doUpdateSet({ screen_data })).execute();
     },
