@@ -1,6 +1,7 @@
 /** The command line. `bin/sightline` calls runCli; tests do too, with an `io` of their own. */
 import yargs from 'yargs';
 import { SightlineError } from '../errors.js';
+import { callbacksCommand } from './callbacks.js';
 import { camerasCommand } from './cameras.js';
 import { calibrationsCommand } from './calibrations.js';
 import { configCommand } from './config.js';
@@ -25,8 +26,9 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
       const { runDaemon } = await import('../daemon.js');
       cli.exit.code = (await runDaemon({ config_file: argv.config, env: io.env, cwd: io.cwd() })) as ExitCode;
     })
-    .command('cameras', 'the embedded camera registry', camerasCommand(cli))
     .command('calibrations', 'gaze calibrations as files', calibrationsCommand(cli))
+    .command('cameras', 'the camera registry', camerasCommand(cli))
+    .command('callbacks', 'the way to the receiver: what waits, dead letters, a test', callbacksCommand(cli))
     .command('models', 'the networks', modelsCommand(cli))
     .command('ptz', 'where PTZ cameras really look', ptzCommand(cli))
     .command('token', 'mint a token for the calibration API', tokenOptions, (argv) => printToken(cli, argv))
