@@ -87,6 +87,11 @@ export function createRecords({ db, dialect }: CalibrationStore, vault: Vault) {
       return rows.map(toSession);
     },
 
+    /** Of all candidates, the newest first. */
+    async newestSessions(limit: number): Promise<Session[]> {
+      return (await sessionRows(db).orderBy('d.created_ms', 'desc').orderBy('s.id').limit(limit).execute()).map(toSession);
+    },
+
     /** The newest session of a candidate that takes frames. */
     async openSessionOf(candidate_id: string): Promise<Session | undefined> {
       const row = await sessionRows(db).where('s.candidate_id', '=', candidate_id).where('s.status', '!=', 'completed').orderBy('d.updated_ms', 'desc').limit(1).executeTakeFirst();
@@ -163,6 +168,10 @@ export function createRecords({ db, dialect }: CalibrationStore, vault: Vault) {
     async frameCount(session_id: string): Promise<number> {
       const row = await db.selectFrom('calibration_frames').select(sql<number | string>`count(*)`.as('count')).where('session_id', '=', session_id).executeTakeFirstOrThrow();
       return Number(row.count);
+    },
+
+    async removeFrames(session_id: string, indexes: readonly number[]): Promise<void> {
+      if (indexes.length > 0) await db.deleteFrom('calibration_frames').where('session_id', '=', session_id).where('frame_index', 'in', [...indexes]).execute();
     },
 
     async addConsent(consent: Omit<ConsentRow, 'id' | 'withdrawn_ms'>): Promise<void> {

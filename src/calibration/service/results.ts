@@ -197,7 +197,7 @@ async function fail(context: ServiceContext, session: Session, error: SightlineE
 }
 
 /** The reference's regression point. */
-function onScreen({ matrix }: Made['fit'], { gaze: [x, y, z] }: FrameRecord): [number, number] {
+export function onScreen({ matrix }: Made['fit'], { gaze: [x, y, z] }: Pick<FrameRecord, 'gaze'>): [number, number] {
   const [tx = 0, ty = 0, tz = 0] = matrix.STransG.map((row) => row[3] ?? 0);
   return [tx + (tz * x) / z, ty + (tz * y) / z];
 }

@@ -13,6 +13,7 @@ import { Frames, type FrameAnswer, type FrameCounts } from './frames.js';
 import { createGovernance } from './governance.js';
 import { LiveSessions } from './live.js';
 import { FPS_MAX, Pace, RATE_BY_LATENCY } from './pace.js';
+import { createPreview } from './preview.js';
 import { createRecords } from './records.js';
 import { createResults } from './results.js';
 import { createScreens } from './screens.js';
@@ -52,6 +53,7 @@ interface Opened {
   screens: ReturnType<typeof createScreens>;
   results: ReturnType<typeof createResults>;
   governance: ReturnType<typeof createGovernance>;
+  preview: ReturnType<typeof createPreview>;
   frames: Frames;
 }
 
@@ -116,6 +118,7 @@ export class CalibrationService {
   sessions = async (): Promise<Opened['sessions']> => (await this.#open()).sessions;
   screens = async (): Promise<Opened['screens']> => (await this.#open()).screens;
   results = async (): Promise<Opened['results']> => (await this.#open()).results;
+  preview = async (): Promise<Opened['preview']> => (await this.#open()).preview;
   governance = async (): Promise<Opened['governance']> => (await this.#open()).governance;
 
   /** One answer a frame; resolves when what was accepted is on the disk. @throws what concerns the whole request */
@@ -190,7 +193,7 @@ export class CalibrationService {
     };
     return {
       store, context,
-      sessions: createSessions(context), screens: createScreens(context), results: createResults(context), governance: createGovernance(context, this.#vault), frames: new Frames(context),
+      sessions: createSessions(context), screens: createScreens(context), results: createResults(context), governance: createGovernance(context, this.#vault), preview: createPreview(context), frames: new Frames(context),
     };
   }
 

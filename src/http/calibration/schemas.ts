@@ -118,7 +118,7 @@ export const StartedSchema = Type.Object(
 const PositionSchema = Type.Object({ x: Type.Number({ minimum: 0, maximum: 100_000 }), y: Type.Number({ minimum: 0, maximum: 100_000 }) }, { description: 'share of the screen from 0 to 1, or pixels' });
 export const FRAMES_A_BATCH = 60;
 const FrameIndex = Type.Integer({ minimum: 0, maximum: 2_147_483_647 });
-const TargetIndex = Type.Integer({ minimum: 0, maximum: 8 });
+export const TargetIndex = Type.Integer({ minimum: 0, maximum: 12 });
 const frame = {
   frame_data: Type.String({ minLength: 8, description: 'JPEG, PNG or WebP in base64, with or without data: in front' }),
   frame_index: FrameIndex,
@@ -135,6 +135,7 @@ export const BatchBody = Type.Object(
   },
   open,
 );
+export const LookBody = Type.Object({ session_id: Uuid, candidate_id: CandidateId, frames: Type.Array(Type.Object(frame, open), { minItems: 1, maxItems: 12 }) }, open);
 /** Of the form, its texts turned into numbers. */
 export const UploadFields = Type.Object(
   {
@@ -164,6 +165,16 @@ const pace = { recommended_fps: Type.Integer({ description: 'frames a second tha
 export const FrameAnswerSchema = Type.Object({ ...frameAnswer, ...pace }, { description: 'what was seen; success false where there was no gaze to be seen' });
 export const BatchAnswerSchema = Type.Object(
   { session_id: Type.String(), batch_size: Type.Integer(), successful_frames: Type.Integer(), results: Type.Array(Type.Object(frameAnswer)), ...pace, guidance: Nullable(Type.String(), 'of the newest frame; null without one') },
+  { description: 'one result a frame, in their order' },
+);
+export const LookAnswerSchema = Type.Object(
+  {
+    results: Type.Array(Type.Object({
+      success: Type.Boolean(), frame_index: Type.Integer(), error: Type.Optional(Type.String()), error_code: Type.Optional(Type.String()), quality: frameAnswer.quality, guidance: Type.Optional(Type.String()),
+      gaze_vector: frameAnswer.gaze_vector, on_screen_mm: Type.Optional(Nullable(Type.Array(Type.Number()), 'from the screen\'s top left corner, by a fit of the frames kept so far; null = they determine none')),
+    })),
+    recommended_fps: Type.Integer(),
+  },
   { description: 'one result a frame, in their order' },
 );
 export const CompleteBody = Type.Object({ session_id: Uuid, candidate_id: CandidateId }, open);

@@ -13,6 +13,7 @@ import {
 import type { HttpDeps } from '../deps.js';
 import type { Server } from '../server.js';
 import { calibrationDataRoutes } from './calibration_data.js';
+import { calibrationLookRoutes } from './calibration_look.js';
 import { calibrationStreamRoute } from './calibration_stream.js';
 
 const errors = { 401: ErrorSchema, 403: ErrorSchema, 422: ErrorSchema, 429: ErrorSchema, 503: ErrorSchema };
@@ -30,6 +31,7 @@ export async function calibrationRoutes(app: Server, deps: HttpDeps): Promise<vo
   screenRoutes(app, access);
   frameRoutes(app, access, frame_bytes);
   calibrationDataRoutes(app, access);
+  calibrationLookRoutes(app, access, frame_bytes);
   calibrationStreamRoute(app, access, frame_bytes);
   for (const url of ['/api/calibration/*', '/api/screen/*', '/api/ping']) {
     // Asked by browsers before they send something to another origin; the origin was checked by the guard.

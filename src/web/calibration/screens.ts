@@ -7,6 +7,7 @@ export interface Monitor {
 
 /** Usual sizes. The millimetres follow from the diagonal and the screen's own proportions. */
 export const MONITORS: readonly Monitor[] = [
+  { name: 'Phone 5.4"', diagonal_inches: 5.4 }, { name: 'Phone 6.1"', diagonal_inches: 6.1 }, { name: 'Phone 6.7"', diagonal_inches: 6.7 }, { name: 'Tablet 8.3"', diagonal_inches: 8.3 }, { name: 'Tablet 10.9"', diagonal_inches: 10.9 },
   { name: 'Laptop 11.6"', diagonal_inches: 11.6 }, { name: 'Laptop 13.3"', diagonal_inches: 13.3 }, { name: 'MacBook Air 13.6"', diagonal_inches: 13.6 }, { name: 'Laptop 14"', diagonal_inches: 14 },
   { name: 'MacBook Pro 14.2"', diagonal_inches: 14.2 }, { name: 'MacBook Air 15.3"', diagonal_inches: 15.3 }, { name: 'Laptop 15.6"', diagonal_inches: 15.6 }, { name: 'Laptop 16"', diagonal_inches: 16 },
   { name: 'MacBook Pro 16.2"', diagonal_inches: 16.2 }, { name: 'Laptop 17.3"', diagonal_inches: 17.3 }, { name: 'Monitor 19"', diagonal_inches: 19 }, { name: 'Monitor 21.5"', diagonal_inches: 21.5 },
@@ -46,7 +47,8 @@ export function diagonalOf({ width_mm, height_mm }: SizeMm): number {
 /** A first guess, to be confirmed: what screens of this resolution usually are. */
 export function guessMonitor({ width_px, height_px }: SizePx, pixel_ratio: number): Monitor {
   const wide = width_px / height_px > 2;
-  const guess = wide ? 'Wide monitor 34"' : pixel_ratio >= 1.25 || width_px < 1_600 ? (width_px < 1_400 ? 'Laptop 14"' : 'Laptop 15.6"') : width_px < 2_300 ? 'Monitor 23.8"' : width_px < 3_000 ? 'Monitor 27"' : 'Monitor 31.5"';
+  const small_px = Math.min(width_px, height_px);
+  const guess = small_px < 500 ? 'Phone 6.1"' : small_px < 700 ? 'Tablet 8.3"' : wide ? 'Wide monitor 34"' : pixel_ratio >= 1.25 || width_px < 1_600 ? (width_px < 1_400 ? 'Laptop 14"' : 'Laptop 15.6"') : width_px < 2_300 ? 'Monitor 23.8"' : width_px < 3_000 ? 'Monitor 27"' : 'Monitor 31.5"';
   return MONITORS.find(({ name }) => name === guess) ?? { name: 'Monitor 23.8"', diagonal_inches: 23.8 };
 }
 

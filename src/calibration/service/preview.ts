@@ -1,0 +1,104 @@
+/** What the page needs around a calibration: looking at pictures without keeping anything of them, recording a target anew, and how the newest sessions went. */
+import { SightlineError } from '../../errors.js';
+import { belongs, iso, sessionOf, type ServiceContext } from './context.js';
+import { makeFiles, type Made } from './fitting.js';
+import { HEADS_KEPT, headSample, qualityOf, readingOf, type HeadSample } from './reading.js';
+import { onScreen, type CompletionAnswer } from './results.js';
+import { readScreen } from './screens.js';
+import type { Caller } from './tokens.js';
+import type { IncomingFrame, Quality, Session } from './types.js';
+
+export interface LookAnswer {
+  success: boolean;
+  frame_index: number;
+  error?: string;
+  error_code?: string;
+  quality?: Quality;
+  guidance?: string;
+  gaze_vector?: number[];
+  /** Where the fit of the frames that were kept so far puts it, from the screen's top left corner; null while they determine none. */
+  on_screen_mm?: [number, number] | null;
+}
+
+/** Sessions whose newest heads are remembered for the stability. */
+const SESSIONS_MAX = 500;
+const LISTED_MAX = 20;
+
+export function createPreview(context: ServiceContext) {
+  const { records, access, live, gaze } = context;
+  const seen = new Map<string, { heads: HeadSample[]; noted: Set<string> }>();
+
+  const remembered = (session_id: string): { heads: HeadSample[]; noted: Set<string> } => {
+    const known = seen.get(session_id) ?? { heads: [], noted: new Set<string>() };
+    seen.delete(session_id);
+    seen.set(session_id, known);
+    const [oldest] = seen.keys();
+    if (seen.size > SESSIONS_MAX && oldest !== undefined) seen.delete(oldest);
+    return known;
+  };
+
+  return {
+    /** One answer a frame, in their order. Needs a session with a screen and a consent, as frames that are kept do. */
+    async look(caller: Caller, input: { session_id: string; candidate_id: string; frames: readonly IncomingFrame[] }): Promise<LookAnswer[]> {
+      const { session } = await live.get(input.session_id);
+      belongs(session, input.candidate_id);
+      const memory = remembered(session.session_id);
+      const who = `${caller.role}/${caller.actor}`;
+      // Once a session and caller: two looks a second would bury the other entries.
+      if (!memory.noted.has(who)) {
+        await access.check(caller, 'frames_add', { candidate_id: session.candidate_id, session_id: session.session_id, detail: 'pictures looked at and not kept' });
+        memory.noted.add(who);
+      }
+      const fit = await fitSoFar(context, session);
+      const looked = await Promise.all(input.frames.map(({ image }) => gaze.still(image)));
+      return looked.map((still, at): LookAnswer => {
+        const frame_index = input.frames[at]?.frame_index ?? 0;
+        if (!still.ok) return { success: false, frame_index, error: still.message, error_code: still.code };
+        const reading = readingOf(still);
+        if (typeof reading !== 'string') {
+          memory.heads.push(headSample(reading, still.width));
+          if (memory.heads.length > HEADS_KEPT) memory.heads.shift();
+        }
+        const quality = qualityOf(still, memory.heads);
+        if (typeof reading === 'string') return { success: false, frame_index, error: reading, error_code: reading === 'No face detected' ? 'no_face' : 'no_gaze', quality, guidance: quality.guidance };
+        return { success: true, frame_index, quality, guidance: quality.guidance, gaze_vector: reading.camera_gaze, on_screen_mm: fit === null ? null : onScreen(fit, reading) };
+      });
+    },
+
+    /** Forgets the frames of a target, so that it can be recorded anew. @returns how many there were */
+    async redo(caller: Caller, session_id: string, target_index: number): Promise<{ session_id: string; target_index: number; removed_frames: number; next_frame_index: number }> {
+      const session = await sessionOf(context, session_id);
+      await access.check(caller, 'frames_add', { candidate_id: session.candidate_id, session_id, detail: `target ${target_index} recorded anew` });
+      if (session.status === 'completed') throw new SightlineError('CALIBRATION_SESSION_STATE', 'session_id: expected a session that is in progress, received one that is completed');
+      const frames = await records.frames(session_id);
+      const gone = frames.filter((frame) => frame.target_index === target_index).map(({ frame_index }) => frame_index);
+      await records.removeFrames(session_id, gone);
+      live.forget(session_id);
+      return { session_id, target_index, removed_frames: gone.length, next_frame_index: frames.reduce((next, { frame_index }) => Math.max(next, frame_index + 1), 0) };
+    },
+
+    /** The newest sessions, without a word about whose they are. */
+    async newest(caller: Caller) {
+      if (caller.role !== 'admin') throw new SightlineError('FORBIDDEN', `sessions_list: expected a token of the role admin, received ${caller.role}`);
+      const sessions = await records.newestSessions(LISTED_MAX);
+      return Promise.all(sessions.map(async ({ session_id, status, created_ms, completed_ms, report }) => {
+        const fit = (report as CompletionAnswer | null)?.report;
+        return {
+          session_id, status, created_at: iso(created_ms), completed_at: completed_ms === null ? null : iso(completed_ms), frames: await records.frameCount(session_id), verdict: fit?.verdict ?? null,
+          accuracy_deg: fit?.held_out.accuracy_deg ?? null,
+        };
+      }));
+    },
+  };
+}
+
+async function fitSoFar({ records }: ServiceContext, { session_id, candidate_id }: Session): Promise<Made['fit'] | null> {
+  if ((await records.frameCount(session_id)) === 0) return null;
+  const screen = await readScreen(records, candidate_id);
+  if (screen === undefined) return null;
+  try {
+    return makeFiles(candidate_id, screen, await records.frames(session_id)).fit;
+  } catch {
+    return null; // too few frames yet, or they determine nothing: the completion says so, a look need not
+  }
+}
