@@ -73,8 +73,10 @@ async function fit(cli: CliContext, argv: Given<typeof fitArguments>): Promise<v
   const { fitCalibration } = await import('../calibration/fit.js');
   const { projectGazes, readQueries } = await import('../calibration/project.js');
   const read = readCalibrationCsv(files.readBounded(inFolder(cli, argv.csv)).toString());
-  const table = { ...read, candidate_id: argv.candidate ?? read.candidate_id };
-  const screen = files.screenOf(readScreen(files.readBounded(inFolder(cli, argv.screen)).toString()), table);
+  const draft = readScreen(files.readBounded(inFolder(cli, argv.screen)).toString());
+  // The desktop program's first file names nobody; then the screen may.
+  const table = { ...read, candidate_id: argv.candidate ?? (read.candidate_id === '' ? (draft.candidate_id ?? '') : read.candidate_id) };
+  const screen = files.screenOf(draft, table);
   const queries = argv.queries === undefined ? [] : readQueries(files.readBounded(inFolder(cli, argv.queries)).toString());
   // Before the fit: an id that cannot name files should not cost a recording its answer after the work is done.
   files.fileNames(table.candidate_id);
