@@ -20,7 +20,10 @@ import { Cadence } from './delivery/cadence.js';
 import { createDelivery } from './delivery/delivery.js';
 import { localTimestamps } from './delivery/timestamps.js';
 import type { Delivery } from './delivery/types.js';
-import { Degradation } from './degradation.js';
+import { applyConfig } from './apply.js';
+import { mergeSources } from './camera_sources.js';
+import type { Changes } from './config/changes.js';
+import { Degradation, ladderOf } from './degradation.js';
 import { openEyeTracking, type OpenEyeTracking } from './eye_tracking.js';
 import { FramePath, type EvidencePath } from './frame_path.js';
 import { createServer } from './http/server.js';
@@ -59,13 +62,17 @@ export interface AppOptions {
   analyser?: Partial<AnalyserOptions>;
   /** Aborted: a start that is under way ends at its next step, with what it had opened closed again. */
   stop?: AbortSignal;
+  /** Reads the configuration again, for those who ask over HTTP. */
+  reload?: () => Promise<Changes>;
 }
 
 export interface App {
   /** Where the HTTP server listens. */
   url: string;
-  /** What it runs with. */
-  config: Config;
+  /** What is in force. */
+  config(): Config;
+  /** Puts another configuration into force, as far as that goes without a restart (config/changes.ts). */
+  apply(config: Config): Promise<void>;
   summary(): Summary;
   /** What has to advance, for the watchdog. */
   parts(): Part[];
@@ -86,6 +93,8 @@ export interface Summary {
 /** Everything that is open, for those who ask questions about it. */
 export interface Stages {
   options: AppOptions;
+  /** What is in force; `options.config` is that of the start. */
+  config: Config;
   addon: CaptureAddon;
   store: Store;
   engine: Engine;
@@ -204,7 +213,8 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
 
   return {
     url,
-    config,
+    config: () => stages.config,
+    apply: (changed) => applyConfig(stages, changed),
     summary: () => summaryOf(stages),
     parts: () => partsOf(stages),
     close: () => {
@@ -296,7 +306,7 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
   const degradation = new Degradation({
     cameras,
     poolStats: () => addon.poolStats(),
-    ladder: () => ({ enabled: config.processing.degradation !== 'off', pause_cameras: config.processing.degradation === 'full', min_fps: config.processing.min_fps }),
+    ladder: () => ladderOf(stages.config),
     log,
   });
   const stages: Stages = {
@@ -305,7 +315,7 @@ function join(options: AppOptions, opened: { addon: CaptureAddon; store: Store; 
     history: { since: () => [], stop: () => undefined },
     eyes: undefined,
     ptz_offset: offsetChecks(config, log),
-    started_ms: Date.now(),
+    config, started_ms: Date.now(),
     stopping: false,
   };
   return stages;
@@ -362,21 +372,6 @@ function metricSources(stages: () => Stages): Parameters<typeof createMetrics>[0
         up: network.state === 'running',
         failures: network.failures,
       })),
-  };
-}
-
-/** The registry's cameras and others; where both have an id the registry's wins. */
-function mergeSources(registry: CameraSource, extra: CameraSource): CameraSource {
-  return {
-    async list() {
-      const own = await registry.list();
-      const ids = new Set(own.map((camera) => camera.camera_id));
-      return [...own, ...(await extra.list()).filter((camera) => !ids.has(camera.camera_id))];
-    },
-    watch(onChange) {
-      const stops = [registry.watch(onChange), extra.watch(onChange)];
-      return () => { for (const stop of stops) stop(); };
-    },
   };
 }
 

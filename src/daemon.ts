@@ -8,6 +8,7 @@ import type { Config } from './config/schema.js';
 import { SightlineError } from './errors.js';
 import { createLog, type Log } from './observability/log.js';
 import { createSecrets, type Secrets } from './observability/redact.js';
+import { createReload } from './reload.js';
 import { createSupervisor, type Supervisor } from './service/supervisor.js';
 import { listenToSignals, STOP_MS } from './signals.js';
 import { readVersion } from './version.js';
@@ -47,10 +48,24 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       supervisor.stopping();
       cut = cutOff(log);
     });
-    const app = await openWith({ options, config, root, log, secrets, closers, stop: signals.stop });
+    const running: { app: App | null } = { app: null };
+    const reload = createReload({
+      load: () => loadConfig({ file: options.config_file, env: options.env, cwd: options.cwd }),
+      current: () => running.app?.config() ?? config,
+      apply: async (changed) => { await running.app?.apply(changed); },
+      secrets,
+      log,
+    });
+    const app = await openWith({ options, config, root, log, secrets, closers, stop: signals.stop, reload });
+    running.app = app;
     log.info(`listening on ${app.url}`);
     supervisor.ready(`listening on ${app.url}`);
     closers.push('summary', 100, summarise(app, log, supervisor));
+    signals.onReload(() => {
+      supervisor.reloading();
+      // Problems are in the log; what was in force stays.
+      reload().catch(() => undefined).finally(() => { supervisor.ready(`listening on ${app.url}`); });
+    });
     closers.push('watchdog', 100, supervisor.watch(() => app.parts()));
     await signals.received;
     await closers.closeAll();
@@ -79,11 +94,12 @@ interface OpenInput {
   closers: Closers;
   /** A start that is no longer wanted ends at its next step. */
   stop: AbortSignal;
+  reload: NonNullable<AppOptions['reload']>;
 }
 
-async function openWith({ options, config, root, log, secrets, closers, stop: stopped }: OpenInput): Promise<App> {
+async function openWith({ options, config, root, log, secrets, closers, stop: stopped, reload }: OpenInput): Promise<App> {
   const version = readVersion();
-  let app_options: AppOptions = { config, root, version, log, secrets, stop: stopped };
+  let app_options: AppOptions = { config, root, version, log, secrets, stop: stopped, reload };
   const production = options.config_file !== undefined || Object.keys(options.env).some((name) => PRODUCTION.test(name) && options.env[name] !== '');
   log.info({ version, mode: options.demo === true && !production ? 'demo' : 'production', state_dir: config.state_dir }, 'sightline starts');
   if (options.demo === true && !production) {
@@ -91,6 +107,8 @@ async function openWith({ options, config, root, log, secrets, closers, stop: st
     const demo = await openDemo({ root, config, log });
     closers.push('demo', 3_000, () => demo.close());
     secrets.add(demo.secrets);
+    // What the demo runs with is not what the file and the environment say.
+    delete app_options.reload;
     app_options = { ...app_options, config: demo.config, extra_cameras: demo.cameras, analyser: demo.analyser };
   }
   const app = await openApp(app_options);
@@ -100,14 +118,19 @@ async function openWith({ options, config, root, log, secrets, closers, stop: st
 
 /** One calm line every few seconds, in the log and in `systemctl status`. */
 function summarise(app: App, log: Log, supervisor: Supervisor): () => void {
-  const timer = setInterval(() => {
+  let timer: NodeJS.Timeout;
+  const say = (): void => {
     const { cameras, streaming, frames_per_s, latency_p99_ms, backlog, delivered } = app.summary();
     const latency = latency_p99_ms === null ? '' : `, p99 ${Math.round(latency_p99_ms)} ms`;
     const line = `${streaming}/${cameras} cameras, ${frames_per_s.toFixed(1)} frames/s${latency}, ${delivered} callbacks delivered, ${backlog} waiting`;
     log.info(line);
     supervisor.status(line);
-  }, app.config.logging.summary_interval_s * 1000);
-  return () => { clearInterval(timer); };
+    wait();
+  };
+  // A reload may change the interval.
+  const wait = (): void => { timer = setTimeout(say, app.config().logging.summary_interval_s * 1000); };
+  wait();
+  return () => { clearTimeout(timer); };
 }
 
 /** What hangs while everything is being closed is left to the end of the process. */

@@ -2,6 +2,7 @@
 import { allowance, Descent, LOOK_MS, Pace, rateRungs, rungs, type LadderOptions } from './cameras/ladder.js';
 import type { Cameras } from './cameras/supervisor.js';
 import type { PoolStats } from './capture/types.js';
+import type { Config } from './config/schema.js';
 
 export interface DegradationOptions {
   cameras: Pick<Cameras, 'statuses' | 'wanted' | 'allow'>;
@@ -20,6 +21,11 @@ export interface DegradationSnapshot {
   /** Cameras whose analysis rate is reduced, and what they get. */
   slowed: { camera_id: number; fps: number; wanted_fps: number }[];
   paused: number[];
+}
+
+/** What the configuration allows to be given up. */
+export function ladderOf({ processing }: Config): ReturnType<DegradationOptions['ladder']> {
+  return { enabled: processing.degradation !== 'off', pause_cameras: processing.degradation === 'full', min_fps: processing.min_fps };
 }
 
 export class Degradation {

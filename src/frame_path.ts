@@ -3,7 +3,7 @@
  * sequence models → analysis → callbacks. One analyser a camera; bounded by the number of cameras.
  */
 import { createCameraAnalyser } from './analysis/analyser.js';
-import type { AnalyserOptions, AnalysisEvent, CameraAnalyser, FrameAnalysis } from './analysis/types.js';
+import type { AnalyserOptions, AnalysisEvent, CameraAnalyser, FrameAnalysis, Thresholds } from './analysis/types.js';
 import type { CameraRef } from './cameras/types.js';
 import { eventBody, frameAnalysisBody, type BuildSettings } from './delivery/build.js';
 import type { Cadence } from './delivery/cadence.js';
@@ -97,6 +97,12 @@ export class FramePath {
       });
       this.#conclude(frame, camera, watched, answers, held);
     }
+  }
+
+  /** Other thresholds from now on, also for cameras to come. */
+  tune(thresholds: Thresholds): void {
+    Object.assign(this.#options.analyser, thresholds);
+    for (const { analyser } of this.#cameras.values()) analyser.tune(thresholds);
   }
 
   newest(camera_id: number): NewestAnalysis | null {

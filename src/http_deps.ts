@@ -4,10 +4,11 @@ import { checkCameraChange, checkNewCamera } from './cameras/fields.js';
 import { captureOptions } from './cameras/plan.js';
 import type { CameraChange, CameraRecord, NewCamera } from './cameras/types.js';
 import { providersOf } from './config/schema.js';
-import { SightlineError } from './errors.js';
 import type { HttpDeps } from './http/deps.js';
 import { liveness, readiness } from './health.js';
 import type { Reading } from './observability/history.js';
+import { shownConfig } from './config/load.js';
+import { SightlineError } from './errors.js';
 import { createPtzRecords } from './ptz/records.js';
 import { Progress } from './progress.js';
 import { partsOf } from './stage_parts.js';
@@ -33,6 +34,10 @@ export function httpDeps(stages: Stages): HttpDeps {
         }),
     },
     metrics,
+    config: {
+      shown: () => shownConfig(stages.config) as Record<string, unknown>,
+      reload: () => stages.options.reload?.() ?? Promise.reject(new SightlineError('NOT_READY', 'this daemon was not started from a configuration')),
+    },
     cameras: {
       statuses: () => cameras.statuses(),
       async add(camera) {

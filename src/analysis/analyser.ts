@@ -10,7 +10,7 @@ import { riskLevel, riskScore } from './risk.js';
 import { checkOptions, type Settings } from './settings.js';
 import { Subject } from './subject.js';
 import { Tracker, type Track } from './tracker.js';
-import type { ActionReading, AnalysedFace, AnalysedPerson, AnalyserOptions, AnalyserStats, AnomalyReading, BaselineSnapshot, CameraAnalyser, FrameAnalysis } from './types.js';
+import type { ActionReading, AnalysedFace, AnalysedPerson, AnalyserOptions, AnalyserStats, AnomalyReading, BaselineSnapshot, CameraAnalyser, FrameAnalysis, Thresholds } from './types.js';
 
 /** Frames between observe and conclude; the oldest gives way. */
 const PENDING_FRAMES = 32;
@@ -148,6 +148,10 @@ class Analyser implements CameraAnalyser {
 
   baseline(): BaselineSnapshot | null {
     return this.#baseline.snapshot();
+  }
+
+  tune(thresholds: Thresholds): void {
+    Object.assign(this.#settings, checkOptions({ ...this.#settings, ...thresholds }));
   }
 
   stats(): AnalyserStats {

@@ -212,4 +212,9 @@ export interface CameraAnalyser {
   /** The fitted baseline; null before the first fit. */
   baseline(): BaselineSnapshot | null;
   stats(): AnalyserStats;
+  /** Other thresholds from now on. */
+  tune(thresholds: Thresholds): void;
 }
+
+/** What may change while an analyser works. */
+export type Thresholds = Required<Pick<AnalyserOptions, 'confidence_threshold' | 'alert_threshold'>>;

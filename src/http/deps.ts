@@ -42,6 +42,12 @@ export interface HttpDeps {
     ready(): Health;
   };
   metrics: { content_type: string; render(): Promise<string> };
+  config: {
+    /** What is in force, secrets masked. */
+    shown(): Record<string, unknown>;
+    /** Errors: CONFIG_INVALID: then nothing has changed. */
+    reload(): Promise<{ applied: string[]; needs_restart: string[] }>;
+  };
   cameras: {
     statuses(): CameraStatus[];
     /** Registry changes take effect before the promise resolves (the capture thread starts a moment later). Errors: CAMERA_*. */

@@ -349,3 +349,12 @@ export const CallbackTestSchema = Type.Object(
   },
   { description: 'what the receiver answered to a body that it does not store' },
 );
+
+export const ReloadSchema = Type.Object(
+  {
+    applied: Type.Array(Type.String(), { description: 'changed keys that are in force now' }),
+    needs_restart: Type.Array(Type.String(), { description: 'changed keys that take effect at the next start' }),
+  },
+  { description: 'what a reload has changed' },
+);
+export const ShownConfigSchema = Type.Record(Type.String(), Type.Any(), { description: 'the configuration by section; secrets as ***' });

@@ -12,12 +12,13 @@ const MEMORY_KIB = 16 * 1024;
 
 export const reconnects: Soak = {
   name: 'reconnects',
-  about: '1,000 reconnects leave threads, descriptors and memory flat (--set reconnects=1000, cameras=20)',
+  about: '1,000 reconnects leave threads, descriptors and memory flat (--set reconnects=1000, warm_up=500, cameras=20)',
   unavailable: (root) => (existsSync(rtspServerBinary(root)) ? undefined : 'the RTSP server is not built (npm run setup)'),
   async run(context: SoakContext): Promise<SoakReport> {
     const { root, scratch, short, settings, log } = context;
     const cameras = settings.cameras ?? (short ? 10 : 20);
-    const wanted = settings.reconnects ?? (short ? 60 : 1_000);
+    const warm_up = settings.warm_up ?? (short ? 20 : 500);
+    const wanted = warm_up + (settings.reconnects ?? (short ? 60 : 1_000));
     const world = await openCameras({ root, folder: scratch, good: cameras, faults: false });
     const watched = short
       ? await startCapture(world.cameras, { backoff_min_ms: 50, backoff_max_ms: 200 })
@@ -37,19 +38,16 @@ export const reconnects: Soak = {
         await sleep(200);
         done = (await count()) - started;
         // The first turns fill what is kept: buffers, codecs, heaps.
-        if (done >= wanted * WARM_UP) points.push([done, processFigures(watched.pid)]);
+        if (done >= warm_up) points.push([done, processFigures(watched.pid)]);
         if (turn % 10 === 0) log(`${done} reconnects`);
       }
-      return report(points, done, cameras);
+      return report(points, done - warm_up, cameras);
     } finally {
       await watched.close();
       await world.close();
     }
   },
 };
-
-/** Share of the run that is left out of the slopes. */
-const WARM_UP = 0.2;
 
 function report(points: readonly [number, ProcessFigures][], done: number, cameras: number): SoakReport {
   const over = (read: (figures: ProcessFigures) => number): number => slope(points.map(([x, figures]) => [x, read(figures)] as const)) * done;

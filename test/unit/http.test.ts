@@ -108,6 +108,13 @@ async function world(t: Test, settings: Partial<HttpSettings> = {}): Promise<Wor
         return id === 1 ? Buffer.from([0xff, 0xd8, 0xff]) : null;
       },
     },
+    config: {
+      shown: () => ({ php_system: { auth_token: '***' } }),
+      reload: async () => {
+        note('reload');
+        return { applied: ['processing.fps'], needs_restart: [] };
+      },
+    },
     analysis: { newest: (id) => (id === 1 ? ANALYSIS : undefined) },
     events: { list: async (query) => { note('events', query); return [KEPT]; }, get: async (id) => (id === 7 ? KEPT : undefined), read: async (path) => (path === KEPT.frame_path ? Buffer.from([0xff, 0xd8]) : undefined) },
     baselines: { list: async () => ({ subjects: 1, days: 2, bytes: 3, in_memory: 1, dropped: 0, unreadable: 0, updates: 0, last_day: null, baselines: [{ subject: 'staff:42', state: 'learning', samples: 1, needed: 60, days: 1, values: { stress: { median: 0.2, deviation: 0.1, count: 1 } } }] }) },
