@@ -360,6 +360,7 @@ function metricSources(stages: () => Stages): Parameters<typeof createMetrics>[0
     cameras: () => stages().cameras.statuses(),
     callbacks: () => stages().delivery.status(),
     eyes: () => stages().eyes?.stats(),
+    evidence: () => stages().events.counts,
     registry: () => stages().registry.state(),
     slots: () => stages().addon.poolStats(),
     degradation: () => stages().degradation.snapshot(),

@@ -16,6 +16,8 @@ export interface ReadyInput {
   /** Since the cameras were started. */
   up_ms: number;
   stopping: boolean;
+  /** The camera registry can't be read; default false. */
+  registry_down?: boolean;
 }
 
 /** Cameras get so long for their first frame before readiness no longer waits for them: a connection that stalls, and a second one. */
@@ -31,6 +33,8 @@ export function readiness(input: ReadyInput): Health {
   for (const network of input.networks_missing) reasons.push(`model_missing:${network}`);
   const running = input.cameras.filter((camera) => camera.state !== 'disabled' && camera.state !== 'failed');
   const streaming = running.filter((camera) => camera.state === 'streaming');
+  // With the cameras known from before the job is done all the same.
+  if (input.registry_down === true && input.cameras.length === 0) reasons.push('registry_down');
   if (running.length > 0 && streaming.length === 0) reasons.push('no_camera_streaming');
   if (input.up_ms < FIRST_FRAME_GRACE_MS) {
     for (const camera of running) if (camera.frame_age_ms === null) reasons.push(`camera_starting:${camera.camera_id}`);

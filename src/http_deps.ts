@@ -31,6 +31,7 @@ export function httpDeps(stages: Stages): HttpDeps {
           results: stages.report.frames,
           up_ms: Date.now() - stages.started_ms,
           stopping: stages.stopping,
+          registry_down: registry.state().state !== 'ok',
         }),
     },
     metrics,

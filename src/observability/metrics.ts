@@ -10,6 +10,7 @@ export interface MetricSources {
   /** Frames dropped after capture, by camera and reason. */
   drops(): { camera_id: number; reason: string; count: number }[];
   callbacks(): { backlog: number; oldest_age_s: number | null };
+  evidence(): { events: number; frames: number; clips: number; missed: Record<string, number> };
   registry(): { state: string; problems: readonly unknown[] };
   slots(): { free: number; filling: number; ready: number; in_use: number };
   degradation(): { rung: number; slowed: readonly unknown[]; paused: readonly unknown[] };
@@ -69,6 +70,9 @@ export function createMetrics(sources: Partial<MetricSources>, build: { version:
   addCameraMetrics(sources, pulled, gauge);
   addDeliveryMetrics(sources, gauge);
   addEyeMetrics(sources, pulled, gauge);
+  pulled('sightline_events_total', 'events kept', [], () => [[{}, sources.evidence?.().events ?? 0]]);
+  pulled('sightline_evidence_total', 'pictures and clips of events written', ['kind'], () => [[{ kind: 'frame' }, sources.evidence?.().frames ?? 0], [{ kind: 'clip' }, sources.evidence?.().clips ?? 0]]);
+  pulled('sightline_evidence_missed_total', 'events left without a picture or clip, by reason', ['reason'], () => Object.entries(sources.evidence?.().missed ?? {}).map(([reason, n]) => [{ reason }, n]));
   gauge('sightline_registry_up', '1 while the camera registry can be read', [], () => [[{}, sources.registry?.().state === 'ok' ? 1 : 0]]);
   gauge('sightline_registry_problems', 'rows of the camera registry that cannot be used', [], () => [[{}, sources.registry?.().problems.length ?? 0]]);
   gauge('sightline_degradation_rung', 'steps given up because the machine cannot keep up; 0 = none', [], () => [[{}, sources.degradation?.().rung ?? 0]]);

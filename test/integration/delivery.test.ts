@@ -156,6 +156,11 @@ t.test('a stranger with a certificate nobody vouches for gets nothing', { skip: 
   t.match(opened.delivery.status(), { backlog: 1, delivered: 0, targets: [{ last_error: 'tls' }] });
   t.equal(requests, 0);
   await opened.close();
+  const developing = await open(`https://localhost:${(server.address() as AddressInfo).port}/x`, { php_system: { allow_self_signed: true } });
+  await developing.put(frame(1));
+  await until('delivery, where a switch says so', () => developing.delivery.status().delivered === 1);
+  await developing.close();
+  server.closeAllConnections();
   server.close();
 });
 

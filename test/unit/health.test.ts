@@ -21,6 +21,8 @@ t.test('unready without any camera, model or result, and while stopping', async 
   t.same(readiness({ ...base, networks_missing: ['mesh'] }).reasons, ['model_missing:mesh']);
   t.same(readiness({ ...base, results: 0 }).reasons, ['no_result_yet']);
   t.same(readiness({ ...base, stopping: true }).reasons, ['stopping']);
+  t.same(readiness({ ...base, cameras: [], registry_down: true }).reasons, ['registry_down'], 'no cameras because nobody could say which');
+  t.ok(readiness({ ...base, registry_down: true }).ok, 'known from before');
 });
 
 const part = (name: string, done: number, waiting: boolean) => ({ name, done, waiting, limit_ms: STUCK_MS });
