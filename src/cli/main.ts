@@ -9,6 +9,7 @@ import { modelsCommand } from './models.js';
 import { ptzCommand } from './ptz.js';
 import { serviceCommand } from './service.js';
 import { createContext, errorLine, exitCodeOf, type CliIo, type ExitCode } from './context.js';
+import { calibrationDbCommand } from './calibration_db.js';
 import { printToken, tokenOptions } from './token.js';
 import { readVersion } from '../version.js';
 
@@ -31,6 +32,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
     .command('callbacks', 'the way to the receiver: what waits, dead letters, a test', callbacksCommand(cli))
     .command('models', 'the networks', modelsCommand(cli))
     .command('ptz', 'where PTZ cameras really look', ptzCommand(cli))
+    .command('calibration-db', 'the tables of the calibration service', calibrationDbCommand(cli))
     .command('token', 'mint a token for the calibration API', tokenOptions, (argv) => printToken(cli, argv))
     .command('config', 'the configuration', configCommand(cli))
     .command('service', 'the systemd service', serviceCommand(cli))

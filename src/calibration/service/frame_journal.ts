@@ -19,7 +19,9 @@ const ROWS_A_STATEMENT = 400;
 /** Attempts of a transaction that the database ended because of another one (deadlock, lock wait). */
 const ATTEMPTS = 4;
 const RETRY_MS = 20;
-const AGAIN = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_CHECKREAD', 'SQLITE_BUSY']);
+const AGAIN = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_CHECKREAD', 'SQLITE_BUSY', 'SQLITE_BUSY_SNAPSHOT']);
+/** Sessions whose frame indexes are kept in memory. */
+const SESSIONS_KNOWN_MAX = 2_000;
 
 /** What became of one batch. `repeated`: frame indexes that were there before. */
 export type Stored = { outcome: 'stored'; repeated: number[] } | { outcome: 'completed' | 'gone' | 'full' };
@@ -46,6 +48,9 @@ export class FrameJournal {
   private running: Promise<void> = Promise.resolve();
   private busy = false;
   private closed = false;
+  /** Frame indexes by session, of the embedded database alone: there another writer shows in `data_version`. */
+  private readonly remembered = new Map<string, Set<number>>();
+  private data_version = -1;
 
   constructor(private readonly options: FrameJournalOptions) {}
 
@@ -58,6 +63,12 @@ export class FrameJournal {
       this.waiting.push({ session_id, records, settle, fail });
       if (!this.busy) this.timer ??= setTimeout(() => { this.run(); }, GATHER_MS);
     });
+  }
+
+  /** false: the session certainly has none of these frames. */
+  mayHave(session_id: string, indexes: readonly number[]): boolean {
+    const known = this.remembered.get(session_id);
+    return known === undefined || indexes.some((index) => known.has(index));
   }
 
   /** Writes what waits and takes nothing more. */
@@ -102,6 +113,8 @@ export class FrameJournal {
         return await this.options.store.db.transaction().execute((trx) => this.write(trx, batches));
       } catch (error) {
         const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+        // Nothing of it is in the database: what was remembered meanwhile is not true.
+        this.remembered.clear();
         if (attempt >= ATTEMPTS || !AGAIN.has(code)) throw error;
         this.options.log.warn({ code, attempt, cause: messageOf(error) }, 'the calibration database asks to try again');
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS * attempt * (0.5 + Math.random())));
@@ -140,8 +153,23 @@ export class FrameJournal {
     return stored;
   }
 
-  /** Frame indexes that sessions have. */
+  /** Frame indexes that sessions have: from memory where that is certain, else from the database. */
   private async known(trx: Transaction<CalibrationTables>, ids: readonly string[]): Promise<Map<string, Set<number>>> {
+    if (this.options.store.dialect === 'mysql') return this.read(trx, ids);
+    const { rows } = await sql<{ data_version: number }>`PRAGMA data_version`.execute(trx);
+    const version = rows[0]?.data_version ?? -1;
+    if (version !== this.data_version) this.remembered.clear();
+    this.data_version = version;
+    const absent = ids.filter((id) => !this.remembered.has(id));
+    if (absent.length > 0) {
+      const read = await this.read(trx, absent);
+      for (const id of absent) this.remembered.set(id, read.get(id) ?? new Set());
+      for (const id of [...this.remembered.keys()].slice(0, Math.max(0, this.remembered.size - SESSIONS_KNOWN_MAX))) if (!ids.includes(id)) this.remembered.delete(id);
+    }
+    return new Map(ids.map((id) => [id, this.remembered.get(id) ?? new Set<number>()]));
+  }
+
+  private async read(trx: Transaction<CalibrationTables>, ids: readonly string[]): Promise<Map<string, Set<number>>> {
     const rows = await trx.selectFrom('calibration_frames').select(['session_id', 'frame_index']).where('session_id', 'in', ids).execute();
     const known = new Map<string, Set<number>>();
     for (const { session_id, frame_index } of rows) {

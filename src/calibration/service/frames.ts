@@ -79,7 +79,9 @@ export class Frames {
   }
 
   private async stored(session_id: string, frames: readonly IncomingFrame[]): Promise<Map<number, FrameRecord>> {
-    const found = await this.deps.records.framesAt(session_id, frames.map(({ frame_index }) => frame_index));
+    const indexes = frames.map(({ frame_index }) => frame_index);
+    if (!this.deps.journal.mayHave(session_id, indexes)) return new Map();
+    const found = await this.deps.records.framesAt(session_id, indexes);
     return new Map(found.map((record) => [record.frame_index, record]));
   }
 
