@@ -11,8 +11,13 @@ import { PLACE } from './records.js';
 import type { FrameRecord, ServiceLog } from './types.js';
 import type { Vault } from './vault.js';
 
-/** Frames that come within this time share a commit. */
+/**
+ * Frames that come within this time share a commit. The embedded database syncs the disk on this thread, so the next commit waits for a multiple of what the last one
+ * took: they take at most a fifth of its time.
+ */
 const GATHER_MS = 8;
+const GATHER_LONGEST_MS = 60;
+const SPACING = 4;
 /** Rows that may wait; beyond it a batch is turned away. */
 const ROWS_WAITING_MAX = 20_000;
 const ROWS_A_STATEMENT = 400;
@@ -51,6 +56,7 @@ export class FrameJournal {
   /** Frame indexes by session, of the embedded database alone: there another writer shows in `data_version`. */
   private readonly remembered = new Map<string, Set<number>>();
   private data_version = -1;
+  private last_commit_ms = 0;
 
   constructor(private readonly options: FrameJournalOptions) {}
 
@@ -61,7 +67,7 @@ export class FrameJournal {
     this.rows_waiting += records.length;
     return new Promise((settle, fail) => {
       this.waiting.push({ session_id, records, settle, fail });
-      if (!this.busy) this.timer ??= setTimeout(() => { this.run(); }, GATHER_MS);
+      this.schedule();
     });
   }
 
@@ -71,6 +77,11 @@ export class FrameJournal {
     return known === undefined || indexes.some((index) => known.has(index));
   }
 
+  /** Frames of the session were removed: their indexes are free again. */
+  forget(session_id: string): void {
+    this.remembered.delete(session_id);
+  }
+
   /** Writes what waits and takes nothing more. */
   async close(): Promise<void> {
     this.closed = true;
@@ -78,32 +89,38 @@ export class FrameJournal {
     for (this.run(); this.busy || this.waiting.length > 0; this.run()) await this.running;
   }
 
+  private schedule(): void {
+    if (this.busy || this.waiting.length === 0) return;
+    this.timer ??= setTimeout(() => { this.run(); }, Math.max(GATHER_MS, Math.min(GATHER_LONGEST_MS, SPACING * this.last_commit_ms)));
+  }
+
   private run(): void {
+    clearTimeout(this.timer);
     this.timer = undefined;
     if (this.busy || this.waiting.length === 0) return;
     this.busy = true;
     this.running = this.writeAll().finally(() => {
       this.busy = false;
-      // What came between the last commit and now.
-      if (this.waiting.length > 0) this.run();
+      // What came during the commit.
+      this.schedule();
     });
   }
 
   private async writeAll(): Promise<void> {
-    while (this.waiting.length > 0) {
-      const batches = this.waiting;
-      this.waiting = [];
-      const rows = batches.reduce((sum, { records }) => sum + records.length, 0);
-      try {
-        const stored = await this.commit(batches);
-        batches.forEach((batch, index) => { batch.settle(stored[index] as Stored); });
-      } catch (error) {
-        this.options.log.error({ err: error, rows }, 'calibration frames could not be stored');
-        const failure = new SightlineError('CALIBRATION_STORE_FAILED', 'the frames could not be stored; send them again', { cause: error });
-        for (const batch of batches) batch.fail(failure);
-      } finally {
-        this.rows_waiting -= rows;
-      }
+    const batches = this.waiting;
+    this.waiting = [];
+    const rows = batches.reduce((sum, { records }) => sum + records.length, 0);
+    const since_ms = performance.now();
+    try {
+      const stored = await this.commit(batches);
+      this.last_commit_ms = performance.now() - since_ms;
+      batches.forEach((batch, index) => { batch.settle(stored[index] as Stored); });
+    } catch (error) {
+      this.options.log.error({ err: error, rows }, 'calibration frames could not be stored');
+      const failure = new SightlineError('CALIBRATION_STORE_FAILED', 'the frames could not be stored; send them again', { cause: error });
+      for (const batch of batches) batch.fail(failure);
+    } finally {
+      this.rows_waiting -= rows;
     }
   }
 

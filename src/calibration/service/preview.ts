@@ -74,6 +74,7 @@ export function createPreview(context: ServiceContext) {
       const gone = frames.filter((frame) => frame.target_index === target_index).map(({ frame_index }) => frame_index);
       await records.removeFrames(session_id, gone);
       live.forget(session_id);
+      context.journal.forget(session_id);
       return { session_id, target_index, removed_frames: gone.length, next_frame_index: frames.reduce((next, { frame_index }) => Math.max(next, frame_index + 1), 0) };
     },
 
