@@ -13,10 +13,11 @@ import { gpuArea } from './areas/gpu.js';
 import { handoverArea } from './areas/handover.js';
 import { inferenceArea } from './areas/inference.js';
 import { pipelineArea } from './areas/pipeline.js';
+import { ptzArea } from './areas/ptz.js';
 import { describeMachine } from './machine.js';
 import { writeReadmeTable } from './table.js';
 
-const AREAS: Area[] = [captureArea, inferenceArea, handoverArea, pipelineArea, calibrationArea, gpuArea];
+const AREAS: Area[] = [captureArea, inferenceArea, handoverArea, pipelineArea, calibrationArea, gpuArea, ptzArea];
 
 const { values } = parseArgs({
   options: { filter: { type: 'string' }, quick: { type: 'boolean', default: false }, gpu: { type: 'boolean', default: false } },
