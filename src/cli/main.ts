@@ -7,7 +7,7 @@ import { calibrationsCommand } from './calibrations.js';
 import { configCommand } from './config.js';
 import { modelsCommand } from './models.js';
 import { ptzCommand } from './ptz.js';
-import { serviceCommand } from './service.js';
+import { doctor, serviceCommand } from './service.js';
 import { createContext, errorLine, exitCodeOf, type CliIo, type ExitCode } from './context.js';
 import { calibrationDbCommand } from './calibration_db.js';
 import { printToken, tokenOptions } from './token.js';
@@ -35,6 +35,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
     .command('calibration-db', 'the tables of the calibration service', calibrationDbCommand(cli))
     .command('token', 'mint a token for the calibration API', tokenOptions, (argv) => printToken(cli, argv))
     .command('config', 'the configuration', configCommand(cli))
+    .command('doctor', 'what the daemon depends on: what is fine, what is not, how to mend it', (yargs_) => yargs_, async (argv) => doctor(cli, argv))
     .command('service', 'the systemd service', serviceCommand(cli))
     .command('docs <root>', false, (docs) => docs.positional('root', { type: 'string', demandOption: true, describe: 'root of a clone' }), async (argv) => {
       const { writeDocs } = await import('./docs.js');

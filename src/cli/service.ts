@@ -1,9 +1,10 @@
-/** `sightline service install|uninstall`. */
+/** `sightline service install|uninstall` and `sightline doctor`. */
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Argv } from 'yargs';
 import { SightlineError } from '../errors.js';
+import { loadConfig } from '../config/load.js';
 import type { CliContext } from './context.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -38,4 +39,15 @@ function systemctl(...words: string[]): Promise<void> {
       else reject(new SightlineError('SERVICE_INSTALL', `service: systemctl ${words.join(' ')} failed: ${(stderr || error.message).trim().slice(0, 500)}`));
     });
   });
+}
+
+/** Exit code 1 when something has failed; warnings are none. */
+export async function doctor(cli: CliContext, argv: { config?: string | undefined; json?: boolean | undefined }): Promise<void> {
+  const { examine } = await import('../service/doctor.js');
+  const config = loadConfig({ file: argv.config, env: cli.io.env, cwd: cli.io.cwd() });
+  const findings = await examine({ root: ROOT, config });
+  const ok = findings.every((one) => one.state !== 'failed');
+  if (!ok) cli.exit.code = 1;
+  if (argv.json === true) return cli.json({ ok, findings });
+  for (const { name, state, found, mend } of findings) cli.line(`${state.padEnd(7)}  ${name.padEnd(9)} ${found}${mend === '' ? '' : `\n                   → ${mend}`}`);
 }
