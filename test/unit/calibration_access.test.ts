@@ -27,6 +27,8 @@ t.test('without a token: this machine\'s own user where nothing is configured, e
   const refused = await keyed.call('GET', '/api/calibration/verify/x');
   t.match([refused.status, refused.body, refused.headers['www-authenticate']], [401, { error: { code: 'UNAUTHORIZED' }, detail: /expected "Bearer"/ }, 'Bearer']);
   t.equal((await keyed.call('GET', '/api/ping')).status, 200, 'measuring the connection needs no token');
+  const { entries } = (await keyed.call('GET', '/api/calibration/admin/audit', undefined, bearer(await keyed.token('admin')))).body;
+  t.ok(entries.some(({ action, outcome, actor }) => action === 'token_refused' && outcome === 'denied' && actor === 'unknown'), 'a refused token is on record');
 });
 
 t.test('HS256, RS256, ES256 and a key set; nothing else', async (t) => {

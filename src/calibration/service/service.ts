@@ -26,6 +26,7 @@ import type { WebhookEvent } from './webhooks.js';
 /** Between two tries to open a database that is away. */
 const OPEN_AGAIN_MS = 5_000;
 const RETENTION_FIRST_MS = 60_000;
+const REFUSALS_NOTED_A_MINUTE = 60;
 const RETENTION_EVERY_MS = 6 * 3_600_000;
 
 export interface CalibrationServiceOptions {
@@ -75,6 +76,7 @@ export class CalibrationService {
   #failed: { error: SightlineError; at_ms: number } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  #refusals = { minute: 0, count: 0 };
 
   constructor(options: CalibrationServiceOptions) {
     this.#options = options;
@@ -106,6 +108,24 @@ export class CalibrationService {
 
   /** Who asks. @throws UNAUTHORIZED */
   async caller(authorization: string | undefined): Promise<Caller> {
+    try {
+      return await this.#callerOf(authorization);
+    } catch (error) {
+      this.#noteRefusal();
+      throw error;
+    }
+  }
+
+  /** Into the audit log, at most so many a minute: it must not be a way to fill the disk. */
+  #noteRefusal(): void {
+    const minute = Math.floor(this.#now_ms() / 60_000);
+    if (this.#refusals.minute !== minute) this.#refusals = { minute, count: 0 };
+    this.#refusals.count++;
+    if (this.#refusals.count > REFUSALS_NOTED_A_MINUTE || this.#opened === undefined) return;
+    this.#opened.context.access.note({ actor: 'unknown', role: 'none' }, 'token_refused', 'denied', { candidate_id: null }).catch(() => undefined);
+  }
+
+  async #callerOf(authorization: string | undefined): Promise<Caller> {
     const token = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
     if (token === undefined) {
       if (authorization === undefined && this.#options.open_to_local) return { actor: 'local', role: 'admin', candidate_id: null };
