@@ -1,5 +1,8 @@
 /** What many viewers share: the history of the pipeline and the pictures of the cameras. */
+import { existsSync, readFileSync } from 'node:fs';
+import { brotliCompressSync } from 'node:zlib';
 import t from 'tap';
+import { PAGES_DIR } from '../../src/http/routes/pages.js';
 import { shareSnapshots } from '../../src/http/thumbnails.js';
 import { HistoryRing, startHistory, type Reading } from '../../src/observability/history.js';
 
@@ -50,4 +53,12 @@ t.test('snapshots: one encoding for all who ask at once and shortly after; sizes
   const before = made;
   await snapshot(10, small);
   t.equal(made, before + 1, 'the oldest are forgotten: the memory is bounded');
+});
+
+t.test('the first load of the calibration page stays under 200 kB compressed', { skip: existsSync(`${PAGES_DIR}calibrate.html`) ? false : 'the pages are not built: npm run setup' }, async (t) => {
+  const compressed = (file: string): number => brotliCompressSync(readFileSync(file)).length;
+  const page = readFileSync(`${PAGES_DIR}calibrate.html`, 'utf8');
+  const assets = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, asset = '']) => PAGES_DIR + asset.slice(1));
+  const bytes = compressed(`${PAGES_DIR}calibrate.html`) + assets.reduce((sum, file) => sum + compressed(file), 0);
+  t.ok(assets.length >= 3 && bytes < 200_000, `${assets.length} files, ${bytes} bytes`);
 });

@@ -1,0 +1,195 @@
+/** The pages in real Chromium against the real daemon: a whole calibration by keyboard with a fake camera that plays faces, and the operations page. */
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import t, { type Test } from 'tap';
+import { PAGES_DIR } from '../../src/http/routes/pages.js';
+import { browserMissing, faceVideo, openBrowser, seriousFindings, watch } from '../fixtures/browser.js';
+
+const skip = browserMissing(PAGES_DIR);
+const WIDE = { width: 1280, height: 720 };
+const PHONE = { width: 390, height: 844 };
+
+async function startDaemon(t: Test, state_dir: string): Promise<string> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as { port: number };
+  await new Promise((resolve) => probe.close(resolve));
+  const child = spawn(process.execPath, ['bin/sightline', 'run'], { env: { PATH: process.env.PATH, HOME: process.env.HOME, HOST: '127.0.0.1', PORT: String(port), STATE_DIR: state_dir }, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { said = (said + text).slice(-4000); });
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  t.teardown(async () => {
+    child.kill('SIGTERM');
+    const cut = setTimeout(() => child.kill('SIGKILL'), 8_000);
+    await exited;
+    clearTimeout(cut);
+  });
+  const url = `http://127.0.0.1:${port}`;
+  for (let tries = 0; tries < 300; tries++) {
+    if (await fetch(`${url}/api/ping`).then((answer) => answer.ok, () => false)) return url;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error(`the daemon did not start: ${said}`);
+}
+
+const heading = (page: Page, name: string | RegExp, timeout = 30_000): Promise<void> => page.getByRole('heading', { name, level: 2 }).waitFor({ timeout });
+/** Tabs until the focus is on an element with this name: what a person with a keyboard does. */
+async function tabTo(page: Page, name: string): Promise<void> {
+  for (let steps = 0; steps < 40; steps++) {
+    await page.keyboard.press('Tab');
+    const label = await page.evaluate(`(() => { const e = document.activeElement; return e === null ? '' : (e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent || ''); })()`);
+    if (String(label).trim().startsWith(name)) return;
+  }
+  throw new Error(`the keyboard does not reach "${name}"`);
+}
+
+t.test('the pages', { skip, timeout: 240_000 }, async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'sightline-pages-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const [url, video] = await Promise.all([startDaemon(t, path.join(folder, 'state')), faceVideo(folder)]);
+  const browser = await openBrowser(video);
+  t.teardown(() => browser.close());
+
+  await t.test('a calibration by keyboard: pauses, a network that goes away, files that validate', (t) => calibrateByKeyboard(t, browser, url));
+  await t.test('ways out: no camera, camera denied, no fullscreen, a small screen', (t) => waysOut(t, browser, url));
+  await t.test('the operations page: live cameras, wide and on a phone', (t) => operations(t, browser, url));
+});
+
+async function calibrateByKeyboard(t: Test, browser: Browser, url: string): Promise<void> {
+  const context = await browser.newContext({ viewport: WIDE, screen: WIDE, permissions: ['camera'] });
+  const page = await context.newPage();
+  const forbidden = watch(page, url);
+  const accessible = async (step: string): Promise<void> => { t.same(await seriousFindings(page), [], `axe: ${step}`); };
+
+  await page.goto(`${url}/calibrate#interview=i-1`);
+  await heading(page, 'Before you begin');
+  t.equal(new URL(page.url()).hash, '', 'what the link said is gone from the address');
+  await accessible('consent');
+  await tabTo(page, 'Your candidate number');
+  await page.keyboard.type('browser-1');
+  await tabTo(page, 'Continue');
+  await page.keyboard.press('Enter');
+  t.match(await page.getByRole('alert').textContent(), /Without your consent/, 'nothing goes on without consent');
+  await page.keyboard.press('Shift+Tab');
+  await page.keyboard.press('Space');
+  await tabTo(page, 'Continue');
+  await page.keyboard.press('Enter');
+
+  await heading(page, 'Your screen');
+  await accessible('screen');
+  await tabTo(page, 'I know my screen');
+  await page.keyboard.press('ArrowRight');
+  t.match(await page.locator('.measured').textContent(), /338\.2 × 190\.2 mm/, 'the card outline is measured');
+  await tabTo(page, 'Continue');
+  await page.keyboard.press('Enter');
+
+  await heading(page, 'Your camera');
+  await page.locator('.bar-value', { hasText: /[1-9]/ }).first().waitFor({ timeout: 30_000 });
+  await accessible('camera');
+  await page.getByRole('button', { name: 'Start' }).focus();
+  await page.keyboard.press('Enter');
+
+  await page.locator('.sequence[data-phase="record"]').waitFor({ timeout: 15_000 });
+  const at = await page.locator('.target').evaluate(`((e) => { const b = e.querySelector('.dot').getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2, b.width / 2].map(Math.round); })(document.querySelector('.target'))`);
+  t.same(at, [128, 72, 15], 'a dot of 15 px at 10 % of the screen');
+  await page.keyboard.press('Escape');
+  await heading(page, 'Paused');
+  await accessible('paused');
+  await page.keyboard.press('Enter');
+  await page.locator('.sequence[data-step="1"]').waitFor({ timeout: 20_000 });
+  await context.setOffline(true);
+  await page.locator('.sequence[data-step="2"]').waitFor({ timeout: 20_000 });
+  await context.setOffline(false);
+
+  await heading(page, 'Your result', 90_000);
+  await accessible('result');
+  t.equal(await page.locator('.result-picture .point').count(), 4);
+  t.equal(await page.locator('.result-picture .held').count(), 3);
+  // One point by choice; then those that the fit can't use: photographs of several people are hard to fit.
+  for (let target = 1, attempt = 0; attempt === 0 || (attempt < 5 && (await page.getByRole('button', { name: 'Accept' }).isDisabled())); attempt++) {
+    if (attempt > 0) target = Number(/target (\d)/.exec((await page.locator('.verdict').textContent()) ?? '')?.[1] ?? '0');
+    await tabTo(page, `Repeat ${['top left', 'top right', 'bottom left', 'bottom right'][target] ?? ''}`);
+    await page.keyboard.press('Enter');
+    await page.locator('.sequence').waitFor({ timeout: 15_000 });
+    await heading(page, 'Your result', 60_000);
+  }
+  t.match(await page.locator('.verdict').textContent(), /° or \d+ pixels off/, 'the error at held-out points, in degrees and pixels');
+  await tabTo(page, 'Accept');
+  await page.keyboard.press('Enter');
+  await heading(page, 'Thank you, you are done');
+  t.equal(await page.locator('[data-valid]').getAttribute('data-valid'), 'true', 'the service finds its files valid');
+  await accessible('done');
+
+  const kept = await page.evaluate(`(async () => [localStorage.length, sessionStorage.length, document.cookie, (await indexedDB.databases()).length, (await caches.keys()).length])()`);
+  t.same(kept, [0, 0, '', 0, 0], 'nothing is stored in the browser');
+  t.same(forbidden, []);
+  const files = (await (await fetch(`${url}/api/calibration/download/browser-1`)).json()) as Record<string, unknown>;
+  t.same(Object.keys(files).sort(), ['browser-1_calibration.csv', 'browser-1_screen_info.json', 'browser-1_transform_matrix.npz']);
+  const rows = (files['browser-1_calibration.csv'] as string).trimEnd().split('\n').slice(1);
+  const counts = [0, 1, 2, 3].map((target) => rows.filter((row) => row.split(',')[2] === `${target}.0`).length);
+  t.ok(counts.every((count) => count >= 10), `rows by target: ${counts.join(', ')}`);
+  t.same(rows.map((row) => row.split(',')[0]), rows.map((_, index) => String(index)), 'numbered without a gap');
+  await context.close();
+}
+
+async function waysOut(t: Test, browser: Browser, url: string): Promise<void> {
+  const cases: [name: string, script: string, title: string | RegExp][] = [
+    ['denied', `navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'));`, 'The camera is not allowed'],
+    ['none', `navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotFoundError'));`, 'No camera was found'],
+    ['unsupported', `Object.defineProperty(navigator, 'mediaDevices', { value: undefined });`, 'This browser offers no camera'],
+    ['windowed', `Element.prototype.requestFullscreen = () => Promise.reject(new TypeError('no'));`, 'Your camera'],
+  ];
+  for (const [name, script, title] of cases) {
+    const context = await browser.newContext({ viewport: PHONE, screen: PHONE, permissions: ['camera'] });
+    await context.addInitScript(script);
+    const page = await context.newPage();
+    await page.goto(`${url}/calibrate#candidate=way-${name}`);
+    await heading(page, 'This screen is small');
+    if (name === 'denied') t.same(await seriousFindings(page), [], 'axe: small screen');
+    await page.getByRole('button', { name: 'Go on' }).press('Enter');
+    await page.getByRole('checkbox').check();
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await heading(page, 'Your screen');
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await heading(page, title);
+    if (name === 'denied') t.same(await seriousFindings(page), [], 'axe: no camera');
+    t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), `${name}: nothing sticks out on a phone`);
+    if (name === 'windowed') {
+      await page.getByRole('button', { name: 'Start' }).click();
+      await page.locator('.sequence[data-phase="record"]').waitFor({ timeout: 15_000 });
+      t.pass('the dots are shown in the window');
+    } else t.ok(await page.getByRole('button', { name: 'Try again' }).isVisible(), `${name}: there is a way on`);
+    await context.close();
+  }
+}
+
+async function operations(t: Test, browser: Browser, url: string): Promise<void> {
+  for (const id of [1, 2]) {
+    const added = await fetch(`${url}/api/cameras`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ camera_id: id, camera_name: `Test ${id}`, url: 'lavfi:testsrc=size=320x240:rate=10' }) });
+    t.equal(added.status, 201);
+  }
+  for (const [viewport, colorScheme] of [[WIDE, 'light'], [PHONE, 'dark']] as const) {
+    const context = await browser.newContext({ viewport, colorScheme });
+    const page = await context.newPage();
+    const forbidden = watch(page, url);
+    await page.goto(url);
+    await page.locator('.tile[data-state="streaming"]').nth(1).waitFor({ timeout: 40_000 });
+    await page.locator('.tile img').first().waitFor({ timeout: 20_000 });
+    t.ok(await page.locator('.tile img').first().evaluate(`document.querySelector('.tile img').decode().then(() => document.querySelector('.tile img').naturalWidth > 0)`), 'a picture of the camera');
+    await page.locator('.plot canvas').first().waitFor({ timeout: 20_000 });
+    t.same(await seriousFindings(page), [], `axe at ${viewport.width}`);
+    t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), `nothing sticks out at ${viewport.width}`);
+    await page.getByRole('button', { name: /^Open Test 1/ }).press('Enter');
+    await page.getByRole('dialog').waitFor();
+    t.same(await seriousFindings(page), [], `axe with a camera opened at ${viewport.width}`);
+    await page.keyboard.press('Escape');
+    t.match(await page.locator('#calibrations').textContent(), /completed/, 'the calibration is listed');
+    t.notMatch(await page.locator('body').textContent(), /browser-1/, 'without its candidate');
+    t.same(forbidden, []);
+    await context.close();
+  }
+}
