@@ -19,7 +19,7 @@ function world(t: Test, installed: string[] | null = null): SetupWorld {
 }
 
 /** Everything, in its order, on a machine that has nothing of it. */
-const ALL = ['npm ci ', 'npm rebuild better-sqlite3', 'npm rebuild segfault-handler', 'npm rebuild beamcoder', 'npm rebuild @u4/opencv4nodejs', 'cmake-js', 'cmake-js', 'tsc', 'models', 'clips'];
+const ALL = ['npm ci ', 'npm rebuild better-sqlite3', 'npm rebuild segfault-handler', 'npm rebuild beamcoder', 'npm rebuild @u4/opencv4nodejs', 'cmake-js', 'cmake-js', 'tsc', 'tsc', 'vite', 'models', 'clips'];
 
 t.test('the first run makes everything, the second nothing', { skip }, async (t) => {
   const { run, calls } = world(t);
@@ -40,6 +40,8 @@ t.test('what has changed or is gone is made again, and only that', { skip }, asy
   calls();
   for (const [what, change, expected] of [
     ['a source', () => write('src/one.ts', 'export {};'), ['tsc']],
+    ['a page', () => write('src/web/page.tsx', '// changed'), ['tsc', 'vite']],
+    ['the built pages', () => remove('build/web/index.html'), ['tsc', 'vite']],
     ['a native source', () => write('native/a.cc', ''), ['cmake-js', 'cmake-js']],
     ['a model', () => remove('models/weights/a.onnx'), ['models']],
     ['a clip that is cut short', () => write('build/demo/a.mkv', ''), ['clips']],
@@ -119,7 +121,7 @@ t.test('a failing step shows its output in full and a remedy; the next run start
   calls();
   write('src/one.ts', 'right');
   t.equal((await run()).code, 0);
-  t.strictSame(calls(), ['tsc', 'models', 'clips']);
+  t.strictSame(calls(), ['tsc', 'tsc', 'vite', 'models', 'clips']);
 });
 
 t.test('the archive of packages is away: its words and a remedy', { skip: skip || asRoot }, async (t) => {
