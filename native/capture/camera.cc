@@ -144,6 +144,7 @@ void CameraThread::on_frame(FrameReader& reader, FramePtr& frame, const FrameInf
     width_ = width;
     height_ = height;
     describe(reader, width, height);
+    ring_.size(width, height);
   }
   if (state_.state() == State::streaming) return;
   streaming_since_us_ = last_shown_us_;

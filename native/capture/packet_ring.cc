@@ -120,6 +120,13 @@ void PacketRing::push(const AVPacket& packet, std::int64_t arrival_us) {
   trim(arrival_us);
 }
 
+void PacketRing::size(int width, int height) {
+  const std::lock_guard lock(mutex_);
+  if (!parameters_ || parameters_->width > 0) return;
+  parameters_->width = width;
+  parameters_->height = height;
+}
+
 /// Whole groups go from the front, so that the list begins with a key frame; a group longer than the span stays while its bytes fit.
 void PacketRing::trim(std::int64_t now_us) {
   const auto second_key = [this] {

@@ -24,6 +24,8 @@ class PacketRing {
 
   /// A stream was opened, or began anew: what was there before does not fit it.
   void reset(const AVCodecParameters& parameters, AVRational time_base);
+  /// The size of the decoded pictures: streams don't always say it beside their packets, files have to.
+  void size(int width, int height);
   void push(const AVPacket& packet, std::int64_t arrival_us);
 
   /// Packets that arrived in [from_us, to_us], begun at the last key frame before, as a file. Blocking: milliseconds.
