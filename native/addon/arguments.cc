@@ -150,6 +150,7 @@ capture::CameraOptions camera_options(const Napi::Value& value, const std::strin
   options.transport = pick<Transport>(from.Get("transport"), where + ".transport", {{"tcp", Transport::tcp}, {"udp", Transport::udp}});
   options.loop = boolean(from.Get("loop"), where + ".loop");
   options.realtime = boolean(from.Get("realtime"), where + ".realtime");
+  if (!from.Get("analyse").IsUndefined()) options.analyse = boolean(from.Get("analyse"), where + ".analyse");
   options.analysis_fps = number(from.Get("analysis_fps"), where + ".analysis_fps", 0, analysis_fps_max);
   options.open_timeout_ms = duration_ms(from, "open_timeout_ms", where);
   options.read_timeout_ms = duration_ms(from, "read_timeout_ms", where);

@@ -116,7 +116,7 @@ std::uint32_t ProcessData::add(capture::CameraOptions options) {
   auto on_state = [listeners = listeners_](std::uint32_t handle, std::uint32_t generation, capture::State state,
                                            const std::string& reason) { listeners->state({handle, generation, state, reason}); };
   try {
-    auto camera = capture::Camera::start(options, pool_, std::move(on_state));
+    auto camera = capture::Camera::start(options, options.analyse ? pool_ : nullptr, std::move(on_state));
     cameras_.emplace(options.handle, Entry{{options.handle, options.generation, std::move(camera)}});
   } catch (const std::system_error& error) {
     throw Fault("CAPTURE_START_FAILED", std::string("the capture thread cannot be started: ") + error.what());

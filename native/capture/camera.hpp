@@ -31,6 +31,7 @@ struct CameraOptions {
   bool loop = true;                ///< file: start again at the end; and pace it by its time stamps (`realtime`)
   bool realtime = true;
   double analysis_fps = 5;         ///< frames per second that are converted and queued; 0 = every frame
+  bool analyse = true;             ///< false: its frames are only shown, none is queued
   int open_timeout_ms = 10'000;
   int read_timeout_ms = 5'000;     ///< no packet for so long: stalled
   int stall_limit_ms = 15'000;     ///< stalled for so long: reconnect

@@ -5,6 +5,7 @@ import { callbacksCommand } from './callbacks.js';
 import { camerasCommand } from './cameras.js';
 import { calibrationsCommand } from './calibrations.js';
 import { configCommand } from './config.js';
+import { healthCheckCommand } from './health_check.js';
 import { modelsCommand } from './models.js';
 import { ptzCommand } from './ptz.js';
 import { doctor, serviceCommand } from './service.js';
@@ -36,6 +37,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
     .command('token', 'mint a token for the calibration API', tokenOptions, (argv) => printToken(cli, argv))
     .command('config', 'the configuration', configCommand(cli))
     .command('doctor', 'what the daemon depends on: what is fine, what is not, how to mend it', (yargs_) => yargs_, async (argv) => doctor(cli, argv))
+    .command('health-check', 'is everything here that the daemon needs?', healthCheckCommand(cli))
     .command('service', 'the systemd service', serviceCommand(cli))
     .command('docs <root>', false, (docs) => docs.positional('root', { type: 'string', demandOption: true, describe: 'root of a clone' }), async (argv) => {
       const { writeDocs } = await import('./docs.js');

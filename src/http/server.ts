@@ -61,6 +61,19 @@ export async function createServer(deps: HttpDeps): Promise<Server> {
   // text/plain bodies need no CORS preflight: a form of any web site could send them.
   app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(compileValidator as Parameters<typeof app.setValidatorCompiler>[0]);
+  // Before the guard: the plug-in closes the sockets of refused requests only if it saw them first. Errors of an open socket end that socket only; 1 MiB is the largest message.
+  await app.register(websocket, {
+    options: { maxPayload: 2 ** 20 },
+    errorHandler: (_error, socket) => { socket.terminate(); },
+    preClose(done) {
+      const { websocketServer } = app;
+      for (const socket of websocketServer.clients) socket.close(1001, 'Server stops');
+      // Who does not answer is cut off: a socket that stays open would keep the listener from closing.
+      setTimeout(() => { for (const socket of websocketServer.clients) socket.terminate(); }, SOCKET_FAREWELL_MS).unref();
+      websocketServer.close();
+      done();
+    },
+  });
   const guard = createGuard(settings, { paths: CALIBRATION_PATHS, origins: deps.calibration?.allowed_origins ?? [] });
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(HEADERS);
@@ -81,19 +94,6 @@ export async function createServer(deps: HttpDeps): Promise<Server> {
       openapi: '3.1.0',
       info: { title: 'Sightline', version: deps.version, description: 'Cameras, what they see, and the way to the receiver' },
       ...(settings.api_token === undefined ? {} : { components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } }, security: [{ token: [] }] }),
-    },
-  });
-  // Errors of an open socket end that socket only; 1 MiB is the largest message.
-  await app.register(websocket, {
-    options: { maxPayload: 2 ** 20 },
-    errorHandler: (_error, socket) => { socket.terminate(); },
-    preClose(done) {
-      const { websocketServer } = app;
-      for (const socket of websocketServer.clients) socket.close(1001, 'Server stops');
-      // Who does not answer is cut off: a socket that stays open would keep the listener from closing.
-      setTimeout(() => { for (const socket of websocketServer.clients) socket.terminate(); }, SOCKET_FAREWELL_MS).unref();
-      websocketServer.close();
-      done();
     },
   });
   for (const routes of [healthRoutes, cameraRoutes, pipelineRoutes, eventRoutes, ptzResultRoutes, callbackRoutes, overviewRoutes, eyeTrackingRoutes, calibrationRoutes, ptzOffsetRoutes, pageRoutes]) {

@@ -83,6 +83,7 @@ t.test('a face that looks: two eyes in nearly every frame, ten messages a second
   const seconds = (Date.parse(data.at(-1)?.timestamp ?? '') - Date.parse(data[0]?.timestamp ?? '')) / 1000;
   t.comment(`${((data.length - 1) / seconds).toFixed(2)} messages/s, ${share(data, (one) => one.eye_count === 2)} with both eyes`);
 
+  t.equal(addon.cameraStats()[0]?.analysed, 0, 'no frame of a webcam goes to the models');
   client.send({ type: 'status' });
   t.match(await client.next('status'), { is_tracking: true, connected_clients: 1, state: 'tracking', source: 'webcam' });
   client.send({ type: 'stop_tracking' });
