@@ -16,8 +16,8 @@ import type { CliContext } from './context.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const ADDONS = [
-  'build/native/bin/capture.node', 'build/native/bin/geometry.node', 'build/native/bin/vision.node',
-  'node_modules/better-sqlite3/build/Release/better_sqlite3.node', 'node_modules/@u4/opencv4nodejs/build/Release/opencv4nodejs.node',
+  'build/native/bin/capture', 'build/native/bin/geometry', 'build/native/bin/vision',
+  'node_modules/better-sqlite3/build/Release/better_sqlite3', 'node_modules/@u4/opencv4nodejs/build/Release/opencv4nodejs',
 ];
 const CASCADES: readonly CascadeName[] = ['face', 'profile', 'eye', 'eye_spectacles'];
 const OPENCV_LIMIT_MS = 30_000;
@@ -35,7 +35,7 @@ export function healthCheckCommand(cli: CliContext): (yargs: Argv) => Argv {
     yargs.option('live', { type: 'boolean', describe: 'ask the running daemon whether it works, check nothing else' }).command(
       '$0', false, (one) => one, async (argv) => {
         const load = (): Config => loadConfig({ file: argv.config as string | undefined, env: cli.io.env, cwd: cli.io.cwd() });
-        const checks = argv.live === true ? [await live(load())] : [nodeVersion(), packages(), ...ADDONS.map(addon), ...(await cascades()), settings(load), webcams()];
+        const checks = argv.live === true ? [await live(load())] : [nodeVersion(), packages(), ...ADDONS.map((name) => addon(path.format({ name, ext: 'node' }))), ...(await cascades()), settings(load), webcams()];
         const ok = checks.every((check) => check.ok);
         if (!ok) cli.exit.code = 1;
         if (argv.json === true) return cli.json({ ok, checks });
