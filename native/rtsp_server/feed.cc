@@ -39,8 +39,10 @@ struct Pacer::Feed {
     return std::max<std::int64_t>(1000, (last ? clip->duration_us : clip->units[unit + 1].start_us) - here);
   }
 
-  /// The pipeline's time now, or -1 while it has none (it isn't playing yet).
+  /// The pipeline's time now, or -1 while it has none. Asked only of a playing element: one on its way there has a clock already but no base
+  /// time yet, so that it would answer the machine's uptime, and a sink would wait that long for the unit stamped with it.
   [[nodiscard]] std::int64_t running_us() const {
+    if (GST_STATE(source.get()) != GST_STATE_PLAYING) return -1;
     const GstClockTime time = gst_element_get_current_running_time(GST_ELEMENT(source.get()));
     return GST_CLOCK_TIME_IS_VALID(time) ? static_cast<std::int64_t>(time / GST_USECOND) : -1;
   }

@@ -44,9 +44,6 @@ GstRTSPMediaFactory* Mount::factory() {
   GstRTSPMediaFactory* factory = gst_rtsp_media_factory_new();
   gst_rtsp_media_factory_set_launch(factory, launch_line(options_.clip->codec).c_str());
   gst_rtsp_media_factory_set_shared(factory, TRUE);
-  // Where a stream's first packet over TCP is a sender report, gst-rtsp-server 1.22 now and then never sends another one. No client of
-  // ours reads these reports.
-  gst_rtsp_media_factory_set_enable_rtcp(factory, FALSE);
   gst_rtsp_media_factory_set_latency(factory, 0);
   gst_rtsp_media_factory_set_protocols(factory, static_cast<GstRTSPLowerTrans>(GST_RTSP_LOWER_TRANS_TCP | GST_RTSP_LOWER_TRANS_UDP));
   using Self = std::shared_ptr<Mount>;
