@@ -32,7 +32,7 @@ export function readResults(answer: unknown): PtzResult[] {
     const deployment = text(row.deployment_name ?? row.deployment);
     return [{
       device: deployment === '' ? device : `${deployment} / ${device}`, at, status: text(outer.status) || (row.success === false ? 'failed' : 'ok'), reason: text(outer.reason),
-      yaw: finite(estimate.yaw_deg), pitch: finite(estimate.pitch_deg), yaw_ci: finite(ci.yaw), pitch_ci: finite(ci.pitch),
+      yaw: finite(estimate.yaw_deg ?? measured(row, 'yaw_offset')), pitch: finite(estimate.pitch_deg ?? measured(row, 'pitch_offset')), yaw_ci: finite(ci.yaw), pitch_ci: finite(ci.pitch),
     }];
   });
 }
@@ -43,6 +43,11 @@ export function byDevice(results: readonly PtzResult[]): [string, PtzResult[]][]
   for (const result of results) devices.set(result.device, [...(devices.get(result.device) ?? []), result]);
   for (const list of devices.values()) list.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
   return [...devices].sort(([a], [b]) => a.localeCompare(b));
+}
+
+/** A row without a success carries zeros that nobody measured. */
+function measured(row: Fields, column: string): unknown {
+  return row.success === true ? row[column] : null;
 }
 
 function fields(value: unknown): Fields {
