@@ -12,6 +12,8 @@ import { encodePng } from './png.js';
 
 /** The slot pool holds so many inputs. */
 const MAX_SIZES = 4;
+/** A connection that hangs is opened again while the frame is still waited for; a monitor asks seldom, so it may ask again soon. */
+const QUICK = { open_timeout_ms: 3_000, read_timeout_ms: 2_000, stall_limit_ms: 3_000, backoff_min_ms: 150, backoff_max_ms: 600 };
 /** A camera that fails is looked at so often while a frame is waited for. */
 const LOOK_MS = 200;
 
@@ -102,7 +104,7 @@ function hand(addon: CaptureAddon, batch: TakenBatch, sizes: readonly FrameSize[
 
 function openStream(addon: CaptureAddon, { url, size, capture, waiting }: { url: string; size: FrameSize; capture: Config['capture']; waiting: Set<Waiting> }): FrameSource {
   const { options } = captureOptions({ camera_id: 0, url, transport: 'tcp', analysis_fps: null }, { fps: 10, capture, hw_device: '' });
-  const handle = addon.addCamera({ ...options, label: 'ptz' });
+  const handle = addon.addCamera({ ...options, label: 'ptz', ...QUICK });
   const next = async (timeout_ms: number, signal?: AbortSignal): Promise<Frame> => {
     const raw = await rawFrame(addon, { handle, size, waiting, timeout_ms, signal });
     const mono_ms = performance.now() - (addon.monotonicUs() - raw.packet_us) / 1000;
