@@ -15,8 +15,8 @@ void forget(gpointer data, GClosure*) {
 
 std::string launch_line(Codec codec) {
   // No parser in between: the clip already comes in access units with their parameter sets.
-  const char* payloader = codec == Codec::H264   ? "rtph264pay config-interval=-1"
-                          : codec == Codec::Hevc ? "rtph265pay config-interval=-1"
+  const char* payloader = codec == Codec::H264   ? "rtph264pay config-interval=0"
+                          : codec == Codec::Hevc ? "rtph265pay config-interval=0"
                                                  : "rtpjpegpay";
   return std::string("( appsrc name=src ! ") + payloader + " name=pay0 pt=" + (codec == Codec::Mjpeg ? "26" : "96") + " )";
 }
