@@ -18,6 +18,7 @@ const RISE = 1.08;
 export class Pace {
   private fps = FPS_MAX;
   private adjusted_ms = 0;
+  private turned_away_ms = -Infinity;
 
   constructor(private readonly source: Pick<GazeSource, 'load'>, private readonly now_ms: () => number) {}
 
@@ -34,11 +35,12 @@ export class Pace {
     return Math.max(FPS_MIN, Math.round(this.fps));
   }
 
-  /** A picture was turned away: fall at once. */
+  /** A picture was turned away: fall at once, but once for all those of a moment. */
   turnedAway(): void {
     const now = this.now_ms();
-    if (now - this.adjusted_ms < ADJUST_EVERY_MS / 2) return;
+    if (now - this.turned_away_ms < ADJUST_EVERY_MS / 2) return;
     this.fps = Math.max(FPS_MIN, this.fps * FALL);
+    this.turned_away_ms = now;
     this.adjusted_ms = now;
   }
 }
