@@ -1,5 +1,5 @@
 /** The RTSP server of the demo and the tests, spoken to on the wire: what it serves, refuses, and survives. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -64,6 +64,24 @@ t.test('H.264, HEVC and MJPEG are described and played in real time, without a s
     t.ok(even.length >= 2 * FPS, `${codec}: even timestamps over the seam (${even.length})`);
     viewer.close();
   }
+});
+
+t.test('a picture of several slices stays in one piece', { skip: skip || (spawnSync('ffmpeg', ['-version']).status !== 0 && 'ffmpeg is not installed') }, async (t) => {
+  const file = clip('slices');
+  const made = spawnSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', `testsrc=size=160x96:rate=${FPS}`, '-t', '1', '-c:v', 'libx264', '-tune', 'zerolatency', '-g', '1', '-x264-params', 'slices=3', file]);
+  t.equal(made.status, 0, made.stderr.toString());
+  const { server, client } = await world(t);
+  await server.mount('/slices', file);
+  const viewer = await client();
+  await viewer.play(server.url('/slices'));
+  while (viewer.packets.filter(({ marker }) => marker).length < FPS) await viewer.received(viewer.packets.length + 1);
+  // NAL unit types of each picture (RFC 6184): 5 a slice of a key picture (28 in pieces), 7 and 8 parameter sets, at which a receiver ends the picture.
+  const pictures = new Map<number, number[]>();
+  for (const { timestamp, payload } of viewer.packets) pictures.set(timestamp, [...(pictures.get(timestamp) ?? []), (payload[0] ?? 0) & 31]);
+  const whole = [...pictures.values()].slice(0, FPS - 1);
+  t.ok(whole.every((types) => types.filter((type) => type === 5 || type === 28).length >= 3), JSON.stringify(whole[0]));
+  const split = whole.filter((types) => types.slice(types.findIndex((type) => type === 5 || type === 28)).some((type) => type === 7 || type === 8));
+  t.strictSame(split, []);
 });
 
 t.test('a clip is served at the pace that the mount asks for', { skip }, async (t) => {
