@@ -130,10 +130,10 @@ const REPEAT_WINDOW_MS = 60_000;
 const MEASURE_LIMIT_MS = 12_000;
 /** A worker that needs longer for a batch hangs. */
 const SLOW_AFTER_MS = 10_000;
-/** Batch slots beyond those that hold a waiting frame of every camera: one a worker, one to fill, one being handled. */
 /** Packets are kept so much longer than a clip is: results come a moment after their packet. */
 const CLIP_SLACK_S = 2;
 const CLIP_BYTES_MAX = 64 * 2 ** 20;
+/** Batch slots beyond those that hold a waiting frame of every camera: one a worker, one to fill, one being handled. */
 const SPARE_SLOTS = 4;
 
 /** Opens everything. On a failure whatever had been opened is closed again and the error is thrown. */

@@ -12,7 +12,7 @@ import { plan, type CameraSettings } from './plan.js';
 import { addTotals, noTotals, statusOf, type Totals } from './status.js';
 import type { CameraRecord, CameraRef, CameraStatus, HeldReason } from './types.js';
 
-export type CameraAddon = Pick<CaptureAddon, 'addCamera' | 'removeCamera' | 'cameraStats' | 'onState' | 'monotonicUs' | 'snapshot'> & Partial<Pick<CaptureAddon, 'setAnalysisRate'>>;
+export type CameraAddon = Pick<CaptureAddon, 'addCamera' | 'removeCamera' | 'cameraStats' | 'onState' | 'monotonicUs' | 'snapshot' | 'setAnalysisRate'>;
 
 /** Where cameras come from. `watch` calls back after a change by anybody and returns how to stop watching. */
 export interface CameraSource {
@@ -141,7 +141,7 @@ export function createCameras({ addon, registry, settings: initial, log, onSecre
 
   /** Its rate changes without a new start, so it is no part of what makes one necessary. */
   function contentOf(options: CaptureOptions): string {
-    return JSON.stringify(addon.setAnalysisRate === undefined ? options : { ...options, analysis_fps: null });
+    return JSON.stringify({ ...options, analysis_fps: null });
   }
 
   const rateOf = (fps: number, limit: number): string => `${fps}/${limit}`;
@@ -149,7 +149,7 @@ export function createCameras({ addon, registry, settings: initial, log, onSecre
   function tellRate(entry: Entry): void {
     if (entry.handle === undefined || entry.wanted === undefined) return;
     const limit = limitOf(entry);
-    if (rateOf(entry.fps, limit) === entry.told || addon.setAnalysisRate?.(entry.handle, entry.fps, limit) !== true) return;
+    if (rateOf(entry.fps, limit) === entry.told || !addon.setAnalysisRate(entry.handle, entry.fps, limit)) return;
     entry.told = rateOf(entry.fps, limit);
   }
 

@@ -45,9 +45,6 @@ export const CAPTURE_FUNCTIONS = Object.keys({
   cropStill: 0,
 } satisfies Record<keyof CaptureAddon, 0>);
 
-/** Without it, in an addon that is a little older, the rate of analysis can't be reduced; everything else works. */
-const OPTIONAL = 'setAnalysisRate';
-
 /**
  * Loads capture.node.
  * @param candidates Files to try, in this order; by default the built one of each `package.json` root above this file.
@@ -65,7 +62,7 @@ export function loadCapture(candidates: readonly string[] = builtFiles()): Captu
     }
     try {
       const addon = require(file) as CaptureAddon;
-      const missing = CAPTURE_FUNCTIONS.filter((name) => name !== OPTIONAL && typeof (addon as unknown as Record<string, unknown>)[name] !== 'function');
+      const missing = CAPTURE_FUNCTIONS.filter((name) => typeof (addon as unknown as Record<string, unknown>)[name] !== 'function');
       if (missing.length === 0) return addon;
       attempts.push(`${file}: older than this code, it has no ${missing.join(', ')}`);
     } catch (error) {
