@@ -18,6 +18,17 @@ t.test('the sample configuration is a configuration, and the default one', async
   t.same(loadConfig({ file: 'config.sample.json', env: {}, cwd: process.cwd() }), loadConfig({ env: {}, cwd: process.cwd() }));
 });
 
+t.test('the tests that hold the contract exist under their names', async (t) => {
+  const rows = [...readFileSync('docs/CONTRACT.md', 'utf8').matchAll(/\| `([a-z]+\/[a-z_]+)`: (.+) \|$/gm)];
+  t.ok(rows.length >= 25, `${rows.length} rows`);
+  for (const [, file = '', name = ''] of rows) {
+    const source = readFileSync(`test/${file}.test.ts`, 'utf8');
+    // The short form of a soak has the soak's own words as its name.
+    const soak = /from '\.\.\/(soak\/\w+)\.js'/.exec(source)?.[1];
+    t.ok(source.includes(`'${name}'`) || (soak !== undefined && readFileSync(`test/${soak}.ts`, 'utf8').includes(`about: '${name}'`)), `${file}: ${name}`);
+  }
+});
+
 t.test('links between pages lead somewhere', async (t) => {
   const pages = ['README.md', ...readdirSync('docs').filter((file) => file.endsWith('.md')).map((file) => join('docs', file))];
   for (const page of pages) {
