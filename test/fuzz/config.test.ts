@@ -4,6 +4,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { loadConfig } from '../../src/config/load.js';
+import { bounds } from '../fixtures/fuzz.js';
 
 const SECRET = 'fuzzed-secret-value';
 const SECTIONS = ['php_system', 'cameras', 'processing', 'detection', 'delivery', 'models', 'capture', 'server', 'database', 'logging', 'state_dir', 'unknown', '__proto__'];
@@ -22,9 +23,9 @@ t.test('any JSON and any text', async (t) => {
   };
   const section = fc.dictionary(fc.constantFrom(...KEYS), fc.jsonValue());
   const like = fc.dictionary(fc.constantFrom(...SECTIONS), fc.oneof(section, fc.jsonValue()));
-  fc.assert(fc.property(fc.jsonValue(), (value) => { load(JSON.stringify(value)); }), { numRuns: 300, interruptAfterTimeLimit: 4_000 });
-  fc.assert(fc.property(like, (value) => { load(JSON.stringify({ ...value, php_system: { auth_token: `${SECRET} ${SECRET}`, ...(value.php_system as object | undefined) } })); }), { numRuns: 500, interruptAfterTimeLimit: 4_000 });
-  fc.assert(fc.property(fc.string(), (text) => { load(text); }), { numRuns: 300, interruptAfterTimeLimit: 2_000 });
+  fc.assert(fc.property(fc.jsonValue(), (value) => { load(JSON.stringify(value)); }), bounds(300, 4_000));
+  fc.assert(fc.property(like, (value) => { load(JSON.stringify({ ...value, php_system: { auth_token: `${SECRET} ${SECRET}`, ...(value.php_system as object | undefined) } })); }), bounds(500, 4_000));
+  fc.assert(fc.property(fc.string(), (text) => { load(text); }), bounds(300, 2_000));
   t.pass('nothing but CONFIG_INVALID');
 });
 
@@ -38,7 +39,7 @@ t.test('any environment', async (t) => {
         if ((error as { code?: string }).code !== 'CONFIG_INVALID') throw error;
       }
     }),
-    { numRuns: 500, interruptAfterTimeLimit: 4_000 },
+    bounds(500, 4_000),
   );
   t.pass('nothing but CONFIG_INVALID');
 });
