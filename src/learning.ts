@@ -11,7 +11,7 @@ import { encryptionKey } from './config/rules.js';
 import type { Config } from './config/schema.js';
 import { baselineBody } from './delivery/build.js';
 import type { Delivery } from './delivery/types.js';
-import type { StoreDb } from './store/store.js';
+import type { StoreDb, StoreTransaction } from './store/store.js';
 import { createVault, stateKey } from './store/vault.js';
 
 const MIB = 1024 * 1024;
@@ -60,7 +60,7 @@ export class Learning {
       subjects_max: detection.baseline_subjects,
       bytes_max: detection.baseline_max_mib * MIB,
       timezone: php_system.timezone,
-      onUpdate: (summary) => this.#update(summary),
+      onUpdate: (summary, told) => this.#update(summary, told),
       log,
     });
   }
@@ -137,9 +137,10 @@ export class Learning {
     }
   }
 
-  async #update(summary: BaselineSummary): Promise<boolean> {
-    const result = await this.#options.delivery.enqueue(baselineBody(summary), { camera_id: null, kind: 'baseline_update' });
+  async #update(summary: BaselineSummary, told: (within: StoreTransaction) => Promise<void>): Promise<'stored' | 'unwanted' | 'later'> {
+    const result = await this.#options.delivery.enqueue(baselineBody(summary), { camera_id: null, kind: 'baseline_update', companion: told });
+    if (result.stored) return 'stored';
     // Without a receiver there is nobody to tell; that is no reason to offer it for ever.
-    return result.stored || result.reason === 'no_target';
+    return result.reason === 'no_target' ? 'unwanted' : 'later';
   }
 }

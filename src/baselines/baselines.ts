@@ -6,6 +6,7 @@
  */
 import { robustDeviation } from '../analysis/baseline.js';
 import type { IndicatorName } from '../analysis/types.js';
+import type { StoreTransaction } from '../store/store.js';
 import { createDays } from './days.js';
 import { groupOf, Profile } from './profile.js';
 import type { BaselineSize, Repository, StoredDay } from './repository.js';
@@ -29,8 +30,11 @@ export interface BaselinesOptions {
   bytes_max: number;
   /** Zone in which a day ends (IANA name). */
   timezone: string;
-  /** Takes a summary for the receiver; false: it could not be stored, so it is offered again. */
-  onUpdate(summary: BaselineSummary): Promise<boolean>;
+  /**
+   * Takes a summary for the receiver. `told` belongs into the transaction that stores it: a crash between the two would tell the day twice.
+   * `stored`: that has been done; `unwanted`: there is nobody to tell; `later`: it could not be stored and is offered again.
+   */
+  onUpdate(summary: BaselineSummary, told: (within: StoreTransaction) => Promise<void>): Promise<'stored' | 'unwanted' | 'later'>;
   log: { info(fields: Record<string, unknown>, message: string): void; warn(fields: Record<string, unknown>, message: string): void };
 }
 
@@ -167,12 +171,10 @@ export class Baselines {
     for (const { subject, last_day } of await repository.unsent(last)) {
       const stored = await repository.days(subject, this.#days.before(today, days), last);
       const summary = summarise(subject, stored);
-      if (summary !== undefined && !(await this.#options.onUpdate(summary))) {
-        complete = false;
-        continue;
-      }
-      if (summary !== undefined) this.#updates += 1;
-      await repository.sent(subject, last_day);
+      const taken = summary === undefined ? 'unwanted' : await this.#options.onUpdate(summary, (within) => repository.sent(subject, last_day, within));
+      if (taken === 'unwanted') await repository.sent(subject, last_day);
+      if (taken === 'later') complete = false;
+      if (taken === 'stored') this.#updates += 1;
     }
     return complete;
   }

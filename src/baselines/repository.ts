@@ -1,6 +1,6 @@
 /** Baselines on the disk, encrypted: the only SQL over their tables. */
 import { sql } from 'kysely';
-import type { StoreDb } from '../store/store.js';
+import type { StoreDb, StoreTransaction } from '../store/store.js';
 import type { Vault } from '../store/vault.js';
 import { Profile } from './profile.js';
 import type { Subject } from './types.js';
@@ -70,8 +70,9 @@ export function createRepository(db: StoreDb, vault: Vault, onUnreadable: () => 
       return rows.filter(({ last_day, sent_day }) => sent_day === null || sent_day < last_day).map(({ subject, last_day }) => ({ subject: subject as Subject, last_day }));
     },
 
-    async sent(subject: Subject, day: string): Promise<void> {
-      await db.insertInto('baseline_subjects').values({ subject, sent_day: day }).onConflict((conflict) => conflict.column('subject').doUpdateSet({ sent_day: day })).execute();
+    /** Marks that an update has told of the days up to `day`; in `within`, where something else belongs to it. */
+    async sent(subject: Subject, day: string, within: StoreDb | StoreTransaction = db): Promise<void> {
+      await within.insertInto('baseline_subjects').values({ subject, sent_day: day }).onConflict((conflict) => conflict.column('subject').doUpdateSet({ sent_day: day })).execute();
     },
 
     size: (): Promise<BaselineSize> => size(db),

@@ -131,7 +131,7 @@ class OutboxDelivery implements Delivery {
     const entry = this.entry(payload, context);
     if (sender === undefined) return this.drop(entry.result_type, 'no_target');
     const urgent = entry.priority === PRIORITY.anomaly_alert;
-    const result = await journal.insert(entry, urgent);
+    const result = await journal.insert(entry, urgent, context.companion);
     if (!result.stored) return this.drop(entry.result_type, result.reason);
     this.counts.enqueued += 1;
     if (urgent) this.breaker.hurry(this.clock.monoMs());

@@ -3,7 +3,7 @@
  * cost of syncing the disk does not grow with the number of cameras. A commit blocks this thread; on a slow disk they are spaced
  * further, so that they take at most a fifth of its time. A promise resolves when its payload is on the disk.
  */
-import type { Committed, DeadMark, Entry, Evicted, NewEntry, Outbox, ParkMark } from './outbox.js';
+import type { Committed, Companion, DeadMark, Entry, Evicted, NewEntry, Outbox, ParkMark } from './outbox.js';
 import type { DeliveryClock, DeliveryLog, DropReason } from './types.js';
 
 /** Wait of a payload for its commit; an alert does not wait. */
@@ -25,6 +25,7 @@ export type StoreResult = { stored: true } | { stored: false; reason: DropReason
 
 interface Waiting<T> {
   item: T;
+  companion?: Companion | undefined;
   since_ms: number;
   settle: (result: StoreResult) => void;
 }
@@ -88,8 +89,9 @@ export class Journal {
     return this.failures > 0;
   }
 
-  insert(item: NewEntry, urgent: boolean): Promise<StoreResult> {
-    return this.wait(this.pending.inserts, item, urgent);
+  /** `companion` is written in the same transaction: both or none. */
+  insert(item: NewEntry, urgent: boolean, companion?: Companion): Promise<StoreResult> {
+    return this.wait(this.pending.inserts, item, urgent, companion);
   }
 
   /** A payload that goes straight to the dead letters. */
@@ -144,13 +146,13 @@ export class Journal {
     this.pending = empty();
   }
 
-  private wait<T extends NewEntry>(list: Waiting<T>[], item: T, urgent: boolean): Promise<StoreResult> {
+  private wait<T extends NewEntry>(list: Waiting<T>[], item: T, urgent: boolean, companion?: Companion): Promise<StoreResult> {
     if (this.pending.inserts.length + this.pending.local.length >= PENDING_ROWS_MAX || this.pending_bytes + item.bytes > PENDING_BYTES_MAX) {
       return Promise.resolve({ stored: false, reason: 'overloaded' });
     }
     this.pending_bytes += item.bytes;
     return new Promise((settle) => {
-      list.push({ item, since_ms: this.options.clock.monoMs(), settle });
+      list.push({ item, companion, since_ms: this.options.clock.monoMs(), settle });
       this.schedule(urgent ? 0 : this.spacing_ms());
     });
   }
@@ -187,6 +189,7 @@ export class Journal {
   private async write(): Promise<void> {
     const batch = this.takeBatch();
     const inserts = batch.inserts.map(({ item }) => item);
+    const companions = batch.inserts.flatMap(({ item: { idempotency_key }, companion }) => (companion === undefined ? [] : [{ idempotency_key, write: companion }]));
     const dead = [...batch.dead, ...batch.local.map(({ item }) => item)];
     const leaving = [...batch.delivered, ...batch.dead.filter(({ outbox_id }) => outbox_id !== null)];
     const rows = this.size.rows + inserts.length - leaving.length;
@@ -195,7 +198,7 @@ export class Journal {
     const since_ms = this.options.clock.monoMs();
     let committed: Committed;
     try {
-      committed = await this.options.outbox.commit({ inserts, delivered: batch.delivered.map(({ id }) => id), dead, parked: batch.parked, over });
+      committed = await this.options.outbox.commit({ inserts, companions, delivered: batch.delivered.map(({ id }) => id), dead, parked: batch.parked, over });
     } catch (error) {
       this.failed(batch, error);
       return;

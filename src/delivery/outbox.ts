@@ -1,7 +1,7 @@
 /** The SQL of the outbox and the dead letters. One process owns the outbox; everything that belongs together is one transaction. */
-import { sql, type Insertable, type Transaction } from 'kysely';
-import type { DeadLetterRow, DeadLettersTable, OutboxRow, StoreTables } from '../store/schema.js';
-import type { StoreDb } from '../store/store.js';
+import { sql, type Insertable } from 'kysely';
+import type { DeadLetterRow, DeadLettersTable, OutboxRow } from '../store/schema.js';
+import type { StoreDb, StoreTransaction } from '../store/store.js';
 
 /** Dead letters kept; beyond it those without a staff_id go first, then the least important, the oldest first. */
 export const DEAD_LETTERS_MAX = 20_000;
@@ -41,8 +41,13 @@ export interface ParkMark {
   last_error: string;
 }
 
+/** A write of somebody else that has to be on the disk exactly where a payload is. */
+export type Companion = (trx: StoreTransaction) => Promise<void>;
+
 export interface Changes {
   inserts: readonly NewEntry[];
+  /** Written with the insert of that key, but not where it is evicted at once. */
+  companions: readonly { idempotency_key: string; write: Companion }[];
   /** Ids that the receiver has taken. */
   delivered: readonly number[];
   dead: readonly DeadMark[];
@@ -80,7 +85,6 @@ export interface OutboxSummary {
 }
 
 export type Outbox = ReturnType<typeof createOutbox>;
-type Trx = Transaction<StoreTables>;
 
 const COLUMNS = ['id', 'idempotency_key', 'result_type', 'camera_id', 'priority', 'created_ms', 'body', 'bytes', 'rounds', 'retry_at_ms'] as const;
 
@@ -143,19 +147,22 @@ export function createOutbox(db: StoreDb, target: OutboxTarget = 'callbacks') {
   };
 }
 
-async function apply(trx: Trx, target: OutboxTarget, changes: Changes): Promise<Committed> {
+async function apply(trx: StoreTransaction, target: OutboxTarget, changes: Changes): Promise<Committed> {
   const ids = await insert(trx, target, changes.inserts);
   const leaving = [...changes.delivered, ...changes.dead.flatMap((mark) => (mark.outbox_id === null ? [] : [mark.outbox_id]))];
   for (const some of chunks(leaving)) await trx.deleteFrom('outbox').where('id', 'in', some).execute();
   for (const some of chunks(changes.dead)) await trx.insertInto('dead_letters').values(some.map((mark) => ({ ...letter(mark), target }))).execute();
   for (const { id, ...change } of changes.parked) await trx.updateTable('outbox').set(change).where('id', '=', id).execute();
   const evicted = await evict(trx, target, changes.over);
+  const gone = new Set(evicted.map(({ id }) => id));
+  const kept = new Set(changes.inserts.filter((_, index) => !gone.has(ids[index] as number)).map(({ idempotency_key }) => idempotency_key));
+  for (const { idempotency_key, write } of changes.companions) if (kept.has(idempotency_key)) await write(trx);
   const letters_dropped = changes.dead.length === 0 ? [] : await trimLetters(trx, target);
   const letters = changes.dead.length === 0 ? null : await letterCounts(trx, target);
   return { ids, evicted, letters_dropped, letters, oldest_ms: await oldest(trx, target) };
 }
 
-async function insert(trx: Trx, target: OutboxTarget, entries: readonly NewEntry[]): Promise<number[]> {
+async function insert(trx: StoreTransaction, target: OutboxTarget, entries: readonly NewEntry[]): Promise<number[]> {
   const ids = new Map<string, number>();
   for (const some of chunks(entries)) {
     // SQLite does not promise an order of RETURNING, hence the key.
@@ -165,7 +172,7 @@ async function insert(trx: Trx, target: OutboxTarget, entries: readonly NewEntry
   return entries.map((entry) => ids.get(entry.idempotency_key) as number);
 }
 
-async function evict(trx: Trx, target: OutboxTarget, over: Changes['over']): Promise<Evicted[]> {
+async function evict(trx: StoreTransaction, target: OutboxTarget, over: Changes['over']): Promise<Evicted[]> {
   const evicted: Evicted[] = [];
   let { rows, bytes } = over;
   while (rows > 0 || bytes > 0) {
@@ -191,7 +198,7 @@ async function evict(trx: Trx, target: OutboxTarget, over: Changes['over']): Pro
   return evicted;
 }
 
-async function trimLetters(trx: Trx, target: OutboxTarget): Promise<{ result_type: string }[]> {
+async function trimLetters(trx: StoreTransaction, target: OutboxTarget): Promise<{ result_type: string }[]> {
   const { count } = await trx.selectFrom('dead_letters').select(sql<number>`count(*)`.as('count')).where('target', '=', target).executeTakeFirstOrThrow();
   if (count <= DEAD_LETTERS_MAX) return [];
   const surplus = trx
@@ -203,7 +210,7 @@ async function trimLetters(trx: Trx, target: OutboxTarget): Promise<{ result_typ
   return trx.deleteFrom('dead_letters').where('id', 'in', surplus).returning('result_type').execute();
 }
 
-async function letterCounts(db: StoreDb | Trx, target: OutboxTarget): Promise<LetterCounts> {
+async function letterCounts(db: StoreDb | StoreTransaction, target: OutboxTarget): Promise<LetterCounts> {
   const row = await db
     .selectFrom('dead_letters')
     .select([sql<number>`count(*)`.as('all'), sql<number>`count(*) filter (where reason = 'no_staff_id')`.as('local_only')])
@@ -213,7 +220,7 @@ async function letterCounts(db: StoreDb | Trx, target: OutboxTarget): Promise<Le
 }
 
 /** The lowest id is the oldest but for replayed letters, which are as old as they say. */
-async function oldest(db: StoreDb | Trx, target: OutboxTarget): Promise<number | null> {
+async function oldest(db: StoreDb | StoreTransaction, target: OutboxTarget): Promise<number | null> {
   const row = await db.selectFrom('outbox').select('created_ms').where('target', '=', target).orderBy('id').limit(1).executeTakeFirst();
   return row?.created_ms ?? null;
 }

@@ -2,6 +2,7 @@
 import type { Dispatcher } from 'undici';
 import type { Config } from '../config/schema.js';
 import type { StoreDb } from '../store/store.js';
+import type { Companion } from './outbox.js';
 import type { Payload, ResultType, UnattributedPayload } from './payloads.js';
 
 /**
@@ -62,6 +63,8 @@ export interface EnqueueContext {
   /** null: about no single camera. */
   camera_id: number | null;
   kind: ResultType;
+  /** Written in the transaction that stores the payload, so a crash leaves both or none; not called where it is not stored. */
+  companion?: Companion;
 }
 
 export type EnqueueResult = { stored: true; idempotency_key: string } | { stored: false; reason: DropReason };

@@ -5,7 +5,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { Kysely, SqliteDialect } from 'kysely';
+import { Kysely, SqliteDialect, type Transaction } from 'kysely';
 import { SightlineError } from '../errors.js';
 import { migrate } from './migrate.js';
 import { MIGRATIONS } from './migrations/index.js';
@@ -17,6 +17,7 @@ const BUSY_TIMEOUT_MS = 2_000;
 const WAL_BYTES_KEPT = 16 * 1024 * 1024;
 
 export type StoreDb = Kysely<StoreTables>;
+export type StoreTransaction = Transaction<StoreTables>;
 
 /** What the store logs with: pino's signature. */
 export interface StoreLog {

@@ -11,9 +11,11 @@ import { Profile } from '../../src/baselines/profile.js';
 import { createRepository } from '../../src/baselines/repository.js';
 import type { BaselineSummary, Observation } from '../../src/baselines/types.js';
 import { baselineBody } from '../../src/delivery/build.js';
+import { createDelivery } from '../../src/delivery/delivery.js';
 import { payloadCheck } from '../../src/delivery/payloads.js';
-import { openStore } from '../../src/store/store.js';
+import { openStore, type StoreTransaction } from '../../src/store/store.js';
 import { createVault } from '../../src/store/vault.js';
+import { SETTINGS } from '../fixtures/delivery_world.js';
 
 const quiet = { info: () => undefined, warn: () => undefined };
 const DAY_MS = 86_400_000;
@@ -37,7 +39,11 @@ async function world(t: Test, file: string, more: Partial<BaselinesOptions> = {}
   const repository = createRepository(store.db, createVault(Buffer.alloc(32, key)), () => { unreadable += 1; });
   const baselines = new Baselines({
     repository, days: 30, needed: 60, subjects_max: 8, bytes_max: 1e9, timezone: 'UTC', log: quiet, ...more,
-    onUpdate: more.onUpdate ?? (async (summary) => { updates.push(summary); return true; }),
+    onUpdate: more.onUpdate ?? (async (summary, told) => {
+      updates.push(summary);
+      await store.db.transaction().execute(told);
+      return 'stored';
+    }),
   });
   return {
     baselines, updates, unreadable: () => unreadable,
@@ -142,7 +148,9 @@ t.test('a restart loses nothing that was kept, and tells nothing twice', async (
 t.test('an update that could not be stored is offered again', async (t) => {
   let refuse = true;
   let offers = 0;
-  const { baselines, feed } = await world(t, join(t.testdir(), 'a.db'), { onUpdate: async () => { offers += 1; return !refuse; } });
+  const { baselines, feed } = await world(t, join(t.testdir(), 'a.db'), {
+    onUpdate: async () => { offers += 1; return refuse ? 'later' : 'unwanted'; },
+  });
   feed('staff:1', START, 5);
   await baselines.tick(START);
   await baselines.tick(START + DAY_MS);
@@ -152,6 +160,45 @@ t.test('an update that could not be stored is offered again', async (t) => {
   await baselines.tick(START + DAY_MS + 20_000);
   await baselines.tick(START + DAY_MS + 30_000);
   t.equal(offers, 3);
+});
+
+t.test('a death between the outbox and what comes after it tells no day twice', async (t) => {
+  const file = join(t.testdir(), 'a.db');
+  const outbox = await openStore({ file, log: quiet });
+  t.teardown(() => outbox.close());
+  const rows = () => outbox.db.selectFrom('outbox').select(['idempotency_key', 'result_type']).execute();
+  const marks = () => outbox.db.selectFrom('baseline_subjects').selectAll().execute();
+  // What `end` throws stands for the death of the process at that point.
+  const life = async (at_ms: number, end: 'before the commit' | 'after the commit' | 'never'): Promise<void> => {
+    const store = await openStore({ file, log: quiet });
+    const delivery = createDelivery({ store, settings: { ...SETTINGS, php_system: { ...SETTINGS.php_system, callback_url: 'http://127.0.0.1:9/' } }, log: { ...quiet, error: () => undefined } });
+    await delivery.start();
+    const { baselines, feed } = await world(t, file, {
+      onUpdate: async (summary, told) => {
+        const companion = end !== 'before the commit' ? told : async (within: StoreTransaction) => {
+          await told(within);
+          throw new Error('died');
+        };
+        const result = await delivery.enqueue(baselineBody(summary), { camera_id: null, kind: 'baseline_update', companion });
+        if (end !== 'never') throw new Error('died');
+        return result.stored ? 'stored' : 'later';
+      },
+    });
+    if (at_ms === START) feed('staff:42', START, 5);
+    await baselines.tick(at_ms).catch((error: Error) => t.equal(error.message, 'died'));
+    await baselines.stop(at_ms).catch(() => undefined);
+    await delivery.stop(100);
+    await store.close();
+  };
+  await life(START, 'never');
+  t.same(await rows(), [], 'the first day is not over');
+  await life(START + DAY_MS, 'before the commit');
+  t.same([await rows(), await marks()], [[], []], 'neither of the two');
+  await life(START + DAY_MS, 'after the commit');
+  t.match([await rows(), await marks()], [[{ result_type: 'baseline_update' }], [{ subject: 'staff:42', sent_day: '2025-11-14' }]], 'both');
+  const [{ idempotency_key } = { idempotency_key: '' }] = await rows();
+  for (let again = 1; again <= 3; again += 1) await life(START + DAY_MS + again, 'never');
+  t.same((await rows()).map((row) => row.idempotency_key), [idempotency_key], 'one row, one key');
 });
 
 t.test('memory and disk are bounded', async (t) => {
