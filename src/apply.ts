@@ -1,5 +1,5 @@
 /** Puts a changed configuration into force on the stages, without touching what streams: see config/changes.ts for the keys. */
-import type { Stages } from './app.js';
+import type { Stages } from './stages.js';
 import type { Config } from './config/schema.js';
 
 export async function applyConfig(stages: Stages, config: Config): Promise<void> {

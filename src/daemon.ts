@@ -1,7 +1,7 @@
 /** The daemon as a process: reads the configuration, opens the app, says every few seconds what it does, and ends on a signal. */
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openApp, type App, type AppOptions } from './app.js';
+import { openApp, type App } from './app.js';
 import { Closers } from './closers.js';
 import { loadConfig, secretsOf } from './config/load.js';
 import type { Config } from './config/schema.js';
@@ -9,6 +9,7 @@ import { SightlineError } from './errors.js';
 import { createLog, type Log } from './observability/log.js';
 import { createSecrets, type Secrets } from './observability/redact.js';
 import { createReload } from './reload.js';
+import type { AppOptions } from './stages.js';
 import { createSupervisor, type Supervisor } from './service/supervisor.js';
 import { listenToSignals, STOP_MS } from './signals.js';
 import { readVersion } from './version.js';

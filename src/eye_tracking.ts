@@ -1,6 +1,6 @@
 /** Wires live eye tracking: its settings, its sources of frames and its OpenCV process. The process is its own, so that a PTZ check, which takes seconds, delays no client. */
 import { existsSync } from 'node:fs';
-import type { Stages } from './app.js';
+import type { Stages } from './stages.js';
 import { captureOptions } from './cameras/plan.js';
 import type { CaptureOptions } from './capture/types.js';
 import type { Config } from './config/schema.js';

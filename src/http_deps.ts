@@ -1,5 +1,5 @@
 /** What the HTTP server asks, answered by the stages. */
-import type { Stages } from './app.js';
+import type { Stages } from './stages.js';
 import { checkCameraChange, checkNewCamera } from './cameras/fields.js';
 import { captureOptions } from './cameras/plan.js';
 import type { CameraChange, CameraRecord, NewCamera } from './cameras/types.js';

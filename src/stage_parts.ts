@@ -1,5 +1,5 @@
 /** The parts of the daemon whose work has to advance, read from the stages. */
-import type { Stages } from './app.js';
+import type { Stages } from './stages.js';
 import { STUCK_MS } from './health.js';
 import type { Part } from './progress.js';
 
