@@ -42,7 +42,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const closers = new Closers(log);
   let cut: NodeJS.Timeout | undefined;
   const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-  const supervisor = createSupervisor({ root, env: options.env, pid: process.pid, log });
+  const supervisor = createSupervisor({ env: options.env, pid: process.pid, log });
   try {
     void signals.received.then((name) => {
       log.info({ signal: name }, 'stopping');

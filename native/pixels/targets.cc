@@ -1,96 +1,35 @@
-// Which kernels run: what this build has, what this CPU can, what SIGHTLINE_SIMD asks for.
-#include <algorithm>
-#include <array>
-#include <atomic>
-#include <cstdlib>
-#include <stdexcept>
-#include <vector>
-
-#include "../common/cpu.hpp"
+#include "../common/targets.hpp"
 #include "kernels.hpp"
 
 namespace sightline::pixels {
 namespace {
 
-constexpr std::array<std::string_view, 5> known = {"avx512", "avx2", "sse4", "neon", "scalar"};
-
-struct Selection {
-  std::vector<Kernels> tables;              ///< best first, scalar last; fixed after construction
-  std::vector<std::string_view> names;
-  std::atomic<const Kernels*> active{nullptr};
-  std::string error;                        ///< why SIGHTLINE_SIMD could not be followed, "" = it could
-};
-
-const Kernels* find(const Selection& s, std::string_view name) {
-  const auto it = std::find_if(s.tables.begin(), s.tables.end(), [&](const Kernels& k) { return k.name == name; });
-  return it == s.tables.end() ? nullptr : &*it;
+/// The functions of a target; without a name when this build lacks any of them.
+Kernels table(std::string_view name) {
+  Kernels made;
+  if (name == "scalar") {
+    made.resize = &resize_scalar;
+    made.warp_run = &warp_run_scalar;
+    made.warp_line = &warp_line_scalar;
+  } else {
+    find_simd_resize(name, &made);
+    find_simd_warp(name, &made);
+  }
+  if (made.resize != nullptr && made.warp_run != nullptr) made.name = name;
+  return made;
 }
 
-std::string unusable(const Selection& s, std::string_view name) {
-  std::string usable;
-  for (const std::string_view each : s.names) usable.append(usable.empty() ? "" : ", ").append(each);
-  const bool is_known = std::find(known.begin(), known.end(), name) != known.end();
-  return "SIGHTLINE_SIMD: expected one of " + usable + " (what this CPU and build support), received \"" +
-         std::string(name.substr(0, 32)) + "\"" + (is_known ? ", which is not available here" : "");
-}
-
-Selection& selection() {
-  static Selection s;
-  static const bool ready = [] {
-    for (const std::string_view name : known) {
-      Kernels table;
-      table.name = name;
-      if (name == "scalar") {
-        table.resize = &resize_scalar;
-        table.warp_run = &warp_run_scalar;
-        table.warp_line = &warp_line_scalar;
-      } else {
-        find_simd_resize(name, &table);
-        find_simd_warp(name, &table);
-      }
-      if (table.resize == nullptr || table.warp_run == nullptr || (name != "scalar" && !cpu_has(name))) continue;
-      s.tables.push_back(table);
-      s.names.push_back(name);
-    }
-    const char* wanted = std::getenv("SIGHTLINE_SIMD");
-    if (wanted == nullptr || *wanted == '\0') {
-      s.active = &s.tables.front();
-    } else {
-      s.active = find(s, wanted);
-      if (s.active == nullptr) s.error = unusable(s, wanted);
-    }
-    return true;
-  }();
-  static_cast<void>(ready);
-  return s;
+Targets<Kernels>& targets() {
+  static Targets<Kernels> all(&table);
+  return all;
 }
 
 }  // namespace
 
-const Kernels& active_kernels() {
-  const Selection& s = selection();
-  const Kernels* kernels = s.active.load(std::memory_order_relaxed);
-  if (kernels == nullptr) throw std::runtime_error(s.error);
-  return *kernels;
-}
-
-std::string_view target() {
-  const Kernels* kernels = selection().active.load(std::memory_order_relaxed);
-  return kernels == nullptr ? std::string_view() : kernels->name;
-}
-
-std::string target_error() {
-  const Selection& s = selection();
-  return s.active.load(std::memory_order_relaxed) == nullptr ? s.error : std::string();
-}
-
-std::span<const std::string_view> supported_targets() { return selection().names; }
-
-bool set_target(std::string_view name) {
-  Selection& s = selection();
-  const Kernels* kernels = find(s, name);
-  if (kernels != nullptr) s.active.store(kernels, std::memory_order_relaxed);
-  return kernels != nullptr;
-}
+const Kernels& active_kernels() { return targets().active(); }
+std::string_view target() { return targets().name(); }
+std::string target_error() { return targets().error(); }
+std::span<const std::string_view> supported_targets() { return targets().supported(); }
+bool set_target(std::string_view name) { return targets().set(name); }
 
 }  // namespace sightline::pixels

@@ -1,9 +1,5 @@
 /** The only importer of vision.node, and only in the child process: see native/vision_addon/addon.cc. */
-import { createRequire } from 'node:module';
-import path from 'node:path';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { SightlineError } from '../errors.js';
+import { loadAddon, membersOf } from '../native_addon.js';
 
 export interface VisionAddon {
   /** Version of the OpenCV it is linked with. */
@@ -15,19 +11,8 @@ export interface VisionAddon {
   normalise(grey: Uint8Array, width: number, height: number): Uint8Array | null;
 }
 
-const BUILT = 'build/native/bin/vision.node';
-
+/** Errors: NATIVE_LOAD_FAILED. */
 export function loadVision(): VisionAddon {
-  let folder = path.dirname(fileURLToPath(import.meta.url));
-  const tried: string[] = [];
-  for (let parent = path.dirname(folder); parent !== folder; folder = parent, parent = path.dirname(folder)) {
-    const file = path.join(folder, BUILT);
-    if (!existsSync(file)) continue;
-    try {
-      return createRequire(import.meta.url)(file) as VisionAddon;
-    } catch (error) {
-      tried.push(`${file}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-  throw new SightlineError('NATIVE_LOAD_FAILED', `vision.node does not load; ${tried.length === 0 ? 'it is not built' : tried.join('; ')}; run \`npm run build:native\` (needs libopencv-dev)`);
+  const members = membersOf<VisionAddon>({ opencv: 0, setThreads: 0, sift: 0, normalise: 0 });
+  return loadAddon({ file: 'vision.node', members, remedy: 'run `npm run build:native` (needs libopencv-dev)' });
 }

@@ -23,7 +23,6 @@ export interface Supervisor {
 }
 
 export interface SupervisorOptions {
-  root: string;
   env: Readonly<Record<string, string | undefined>>;
   pid: number;
   log: { warn(fields: Record<string, unknown>, message: string): void; error(fields: Record<string, unknown>, message: string): void };
@@ -73,12 +72,12 @@ export function watchdogMs(env: SupervisorOptions['env'], pid: number): number |
   return us / 1000;
 }
 
-function sender({ root, log, send }: SupervisorOptions, address: string): (message: string) => void {
+function sender({ log, send }: SupervisorOptions, address: string): (message: string) => void {
   let notify = send;
   let complained = false;
   return (message) => {
     try {
-      notify ??= loadService(root).notify.bind(undefined);
+      notify ??= loadService().notify.bind(undefined);
       const fault = notify(address, message);
       if (fault !== '' && !complained) {
         complained = true;

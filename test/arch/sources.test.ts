@@ -6,7 +6,7 @@ import { filesUnder, functionLengths, importsOf } from './sources.js';
 /** Folders of src in the order in which a frame meets them; what is not named is wiring and comes last. */
 const FLOW = ['observability', 'config', 'store', 'cameras', 'capture', 'inference', 'analysis', 'baselines', 'evidence', 'delivery', 'opencv', 'geometry', 'calibration', 'ptz', 'eyetracking', 'http'];
 /** Single files that anybody may use. */
-const COMMON = ['src/errors.ts', 'src/version.ts'];
+const COMMON = ['src/errors.ts', 'src/native_addon.ts', 'src/version.ts'];
 /** Descriptions of data: their types may be named against the flow, since nothing of them runs. */
 const DESCRIPTIONS = /\/(types|results|schema)\.ts$/;
 

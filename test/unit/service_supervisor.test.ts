@@ -14,7 +14,7 @@ function told(t: Test, env: Record<string, string>): { supervisor: Supervisor; m
   const fault = { text: '' };
   const note = (_fields: Record<string, unknown>, message: string): void => void warnings.push(message);
   const supervisor = createSupervisor({
-    root: '.', env: { NOTIFY_SOCKET: '@x', ...env }, pid: 7, log: { warn: note, error: note }, now_ms: () => clock.ms,
+    env: { NOTIFY_SOCKET: '@x', ...env }, pid: 7, log: { warn: note, error: note }, now_ms: () => clock.ms,
     send: (address, message) => { t.equal(address, '@x'); messages.push(message); return fault.text; },
   });
   return { supervisor, messages, warnings, clock, fault };
