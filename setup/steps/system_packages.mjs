@@ -14,7 +14,7 @@ const PACKAGES = {
   test: [
     ...START,
     'ffmpeg', 'php-cli', 'php-mysql', 'openssl', // peers that aren't ours: a decoder, the language of the receiver, a certificate
-    'mariadb-server', 'mosquitto', 'chromium', // the database, the broker and the browser
+    'mariadb-server', 'mosquitto', 'chromium', 'firefox-esr', // the database, the broker and the browsers
     'python3-numpy', 'python3-pandas', 'python3-requests', // what reads calibration files on the other side
     'systemd', // systemd-analyze judges the units
   ],

@@ -1,40 +1,16 @@
 /** The pages in real Chromium against the real daemon: a whole calibration by keyboard with a fake camera that plays faces, and the operations page. */
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { PAGES_DIR } from '../../src/http/routes/pages.js';
-import { browserMissing, faceVideo, openBrowser, seriousFindings, watch } from '../fixtures/browser.js';
+import { browserMissing, faceVideo, openBrowser, picture, seriousFindings, watch } from '../fixtures/browser.js';
+import { startDaemon } from '../fixtures/pages_daemon.js';
 
 const skip = browserMissing(PAGES_DIR);
 const WIDE = { width: 1280, height: 720 };
 const PHONE = { width: 390, height: 844 };
-
-async function startDaemon(t: Test, state_dir: string): Promise<string> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  const child = spawn(process.execPath, ['bin/sightline', 'run'], { env: { PATH: process.env.PATH, HOME: process.env.HOME, HOST: '127.0.0.1', PORT: String(port), STATE_DIR: state_dir }, stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { said = (said + text).slice(-4000); });
-  const exited = new Promise((resolve) => child.once('exit', resolve));
-  t.teardown(async () => {
-    child.kill('SIGTERM');
-    const cut = setTimeout(() => child.kill('SIGKILL'), 8_000);
-    await exited;
-    clearTimeout(cut);
-  });
-  const url = `http://127.0.0.1:${port}`;
-  for (let tries = 0; tries < 300; tries++) {
-    if (await fetch(`${url}/api/ping`).then((answer) => answer.ok, () => false)) return url;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  throw new Error(`the daemon did not start: ${said}`);
-}
 
 const heading = (page: Page, name: string | RegExp, timeout = 30_000): Promise<void> => page.getByRole('heading', { name, level: 2 }).waitFor({ timeout });
 /** Tabs until the focus is on an element with this name: what a person with a keyboard does. */
@@ -63,7 +39,10 @@ async function calibrateByKeyboard(t: Test, browser: Browser, url: string): Prom
   const context = await browser.newContext({ viewport: WIDE, screen: WIDE, permissions: ['camera'] });
   const page = await context.newPage();
   const forbidden = watch(page, url);
-  const accessible = async (step: string): Promise<void> => { t.same(await seriousFindings(page), [], `axe: ${step}`); };
+  const accessible = async (step: string): Promise<void> => {
+    t.same(await seriousFindings(page), [], `axe: ${step}`);
+    await picture(page, `calibrate-${step}`);
+  };
 
   await page.goto(`${url}/calibrate#interview=i-1`);
   await heading(page, 'Before you begin');
@@ -150,12 +129,15 @@ async function waysOut(t: Test, browser: Browser, url: string): Promise<void> {
     await page.goto(`${url}/calibrate#candidate=way-${name}`);
     await heading(page, 'This screen is small');
     if (name === 'denied') t.same(await seriousFindings(page), [], 'axe: small screen');
+    if (name === 'denied') await picture(page, 'phone-small-screen');
     await page.getByRole('button', { name: 'Go on' }).press('Enter');
     await page.getByRole('checkbox').check();
     await page.getByRole('button', { name: 'Continue' }).click();
     await heading(page, 'Your screen');
+    if (name === 'denied') await picture(page, 'phone-screen');
     await page.getByRole('button', { name: 'Continue' }).click();
     await heading(page, title);
+    await picture(page, `phone-${name}`);
     if (name === 'denied') t.same(await seriousFindings(page), [], 'axe: no camera');
     t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), `${name}: nothing sticks out on a phone`);
     if (name === 'windowed') {
@@ -183,9 +165,11 @@ async function operations(t: Test, browser: Browser, url: string): Promise<void>
     await page.locator('.plot canvas').first().waitFor({ timeout: 20_000 });
     t.same(await seriousFindings(page), [], `axe at ${viewport.width}`);
     t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), `nothing sticks out at ${viewport.width}`);
+    await picture(page, `operations-${viewport.width}`);
     await page.getByRole('button', { name: /^Open Test 1/ }).press('Enter');
     await page.getByRole('dialog').waitFor();
     t.same(await seriousFindings(page), [], `axe with a camera opened at ${viewport.width}`);
+    await picture(page, `operations-camera-${viewport.width}`);
     await page.keyboard.press('Escape');
     t.match(await page.locator('#calibrations').textContent(), /completed/, 'the calibration is listed');
     t.notMatch(await page.locator('body').textContent(), /browser-1/, 'without its candidate');

@@ -2,7 +2,7 @@
 import { useEffect, useId, useRef, useState, type ReactNode } from 'react';
 import { pause, wordsOf } from '../shared/api';
 import type { Camera, CameraState } from './camera';
-import type { Quality, Service } from './service';
+import type { FrameAnswer, Quality, Service } from './service';
 import { POINT_COUNTS, type PointCount } from './targets';
 
 /** Between two looks at the preview: often enough to feel live, seldom enough to cost little. */
@@ -18,7 +18,7 @@ interface Props {
 }
 
 export function CameraCheck({ camera, service, points, onPoints, onStart, onBack }: Props): ReactNode {
-  const { quality, problem } = useQuality(camera, service);
+  const { look, problem } = useLook(camera, service);
   const select = useId();
   const start = useRef<HTMLButtonElement>(null);
   const live = camera.state === 'live';
@@ -32,10 +32,10 @@ export function CameraCheck({ camera, service, points, onPoints, onStart, onBack
           {live ? <Preview stream={camera.stream} /> : <p className="waiting" role="status">Please allow the camera in the question of your browser.</p>}
         </div>
         <div className="quality">
-          <p className={`guidance ${quality === undefined ? '' : toneOf(quality)}`} role="status" aria-live="polite">{quality?.guidance ?? (live ? 'Looking for your face …' : 'Waiting for the camera …')}</p>
-          <Bar label="Head still" value={quality?.head_stability} good={50} />
-          <Bar label="Light" value={quality?.lighting} good={30} />
-          <Bar label="Eyes found" value={quality?.detection} good={70} />
+          <p className={`guidance ${look === undefined ? '' : toneOf(look)}`} role="status" aria-live="polite">{look === undefined ? (live ? 'Looking for your face …' : 'Waiting for the camera …') : look.missing === '' ? look.quality?.guidance : look.missing}</p>
+          <Bar label="Head still" value={look?.missing === '' ? look.quality?.head_stability : undefined} good={50} />
+          <Bar label="Light" value={look?.quality?.lighting} good={30} />
+          <Bar label="Eyes found" value={look?.quality?.detection} good={70} />
           {problem !== '' && <p className="note">{problem}</p>}
           <ul className="points">
             <li>Sit about an arm's length away, straight before the screen.</li>
@@ -51,7 +51,7 @@ export function CameraCheck({ camera, service, points, onPoints, onStart, onBack
         </select>
       </div>
       <div className="actions">
-        <button className="primary" type="button" ref={start} disabled={!live} onClick={onStart}>Start</button>
+        <button className="primary" type="button" ref={start} disabled={!live} onClick={onStart}>{look === undefined || look.missing === '' ? 'Start' : 'Start all the same'}</button>
         <button type="button" onClick={onBack}>Back</button>
         <p className="note">The page fills the screen. Esc pauses.</p>
       </div>
@@ -59,8 +59,23 @@ export function CameraCheck({ camera, service, points, onPoints, onStart, onBack
   );
 }
 
-function useQuality(camera: Camera, service: Service): { quality: Quality | undefined; problem: string } {
-  const [quality, setQuality] = useState<Quality>();
+/** What the service said of the newest picture. */
+interface Look {
+  quality: Quality | undefined;
+  /** What there is no gaze without, in words, with what to do; empty where there is one. */
+  missing: string;
+}
+
+/** The plan's messages speak of a face that is there; these are said where none is. */
+function missingIn(answer: FrameAnswer | undefined): string {
+  if (answer === undefined || answer.success) return '';
+  if (answer.error_code === 'no_face') return 'No face is found. Sit in the middle of the picture, look at the camera, and see that nothing covers it.';
+  if (answer.error_code === 'no_gaze') return 'Your eyes cannot be made out. Open them, take off glasses that mirror, or come nearer.';
+  return `The picture cannot be checked: ${answer.error ?? 'no reason was given'}`;
+}
+
+function useLook(camera: Camera, service: Service): { look: Look | undefined; problem: string } {
+  const [look, setLook] = useState<Look>();
   const [problem, setProblem] = useState('');
   const latest = useRef(camera);
   latest.current = camera;
@@ -77,7 +92,7 @@ function useQuality(camera: Camera, service: Service): { quality: Quality | unde
             if (stop.signal.aborted) return;
             const [seen] = results;
             setProblem('');
-            setQuality(seen?.quality ?? { head_stability: 0, lighting: 0, detection: 0, guidance: seen?.error ?? 'No face detected' });
+            setLook({ quality: seen?.quality, missing: missingIn(seen) });
           } catch (error) {
             if (stop.signal.aborted) return;
             setProblem(`The picture cannot be checked now: ${wordsOf(error)} You can start all the same.`);
@@ -89,7 +104,7 @@ function useQuality(camera: Camera, service: Service): { quality: Quality | unde
     loop().catch(() => undefined);
     return () => { stop.abort(); };
   }, [live, service]);
-  return { quality, problem };
+  return { look, problem };
 }
 
 function Preview({ stream }: { stream: MediaStream | undefined }): ReactNode {
@@ -109,7 +124,9 @@ function Bar({ label, value, good }: { label: string; value: number | undefined;
   );
 }
 
-function toneOf({ head_stability, lighting, detection }: Quality): string {
+function toneOf({ quality, missing }: Look): string {
+  if (quality === undefined || missing !== '') return 'warn';
+  const { head_stability, lighting, detection } = quality;
   return head_stability >= 50 && lighting >= 30 && detection >= 70 ? 'good' : 'warn';
 }
 
