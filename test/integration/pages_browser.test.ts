@@ -23,7 +23,7 @@ async function tabTo(page: Page, name: string): Promise<void> {
   throw new Error(`the keyboard does not reach "${name}"`);
 }
 
-t.test('the pages', { skip, timeout: 240_000 }, async (t) => {
+t.test('the pages', { skip, timeout: 400_000 }, async (t) => {
   const folder = await mkdtemp(path.join(tmpdir(), 'sightline-pages-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const [url, video] = await Promise.all([startDaemon(t, path.join(folder, 'state')), faceVideo(folder)]);

@@ -39,7 +39,7 @@ async function openPage(t: Test, url: string, candidate: string, preload?: strin
   return page;
 }
 
-t.test('the calibration page in Firefox', { skip, timeout: 240_000 }, async (t) => {
+t.test('the calibration page in Firefox', { skip, timeout: 400_000 }, async (t) => {
   const folder = await mkdtemp(path.join(tmpdir(), 'sightline-pages-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const [url, faces] = await Promise.all([startDaemon(t, path.join(folder, 'state')), faceCanvas(folder)]);
