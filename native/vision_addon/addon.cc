@@ -2,6 +2,7 @@
 // modules, OpenCV 4.4 and later have it in features2d), so this stands beside it in the OpenCV child process: one thread, synchronous.
 #include <napi.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -60,6 +61,12 @@ Napi::Value sift(const Napi::CallbackInfo& info) {
     cv::Mat descriptors;
     const auto detector = cv::SIFT::create(features, 3, contrast, 10, 1.6, CV_8U);
     detector->detectAndCompute(grey, mask, points, descriptors);
+    // OpenCV keeps the strongest first and masks then: where the mask took most of them, the strongest outside it are looked for.
+    if (!mask.empty() && points.size() * 2 < static_cast<std::size_t>(std::max(features, 0))) {
+      cv::SIFT::create(0, 3, contrast, 10, 1.6, CV_8U)->detect(grey, points, mask);
+      cv::KeyPointsFilter::retainBest(points, features);
+      detector->compute(grey, points, descriptors);
+    }
     const std::size_t count = points.size();
     auto xy = Napi::Float32Array::New(env, count * 2);
     auto size = Napi::Float32Array::New(env, count);

@@ -1,7 +1,9 @@
 /** Features and their matching, in the child. */
+import { SightlineError } from '../errors.js';
 import type { Binding, Detector, DescriptorMatch, Mat } from './binding.js';
+import { findMoving, type Moving, type Plane } from './moving.js';
 import type { VisionAddon } from './native.js';
-import { maskOf, readGrey } from './pictures.js';
+import { maskOf, readGrey, type Grey } from './pictures.js';
 import type { FeatureAnswer, FeatureRequest, MatchAnswer, MatchRequest } from './types.js';
 
 /** A third of OpenCV's default: the number of features is bounded anyway, so only poor pictures (blur, sky, walls) get more of them. */
@@ -10,11 +12,29 @@ const SIFT_CONTRAST = 0.012;
 export function findFeatures(cv: Binding, vision: VisionAddon, request: FeatureRequest): FeatureAnswer {
   const { mat, data, width, height } = readGrey(cv, request.picture, request.expect);
   const spread = vision.normalise(data, width, height);
-  const mask = maskOf(width, height, request.ignore);
+  const moving = movingIn(cv, { mat, data, width, height }, request.again ?? []);
+  const mask = both(maskOf(width, height, request.ignore), moving?.mask ?? null);
   const found = request.method === 'sift'
     ? { ...vision.sift(spread ?? data, width, height, mask, request.max_features, SIFT_CONTRAST), descriptor_bytes: 128 }
     : detect(cv, request, spread === null ? mat : matOf(cv, spread, width, height), mask === null ? undefined : matOf(cv, mask, width, height));
-  return { width, height, ...found, normalised: spread !== null };
+  return { width, height, ...found, normalised: spread !== null, moving_share: moving === null ? null : Number(moving.share.toFixed(4)) };
+}
+
+/** null where there is nothing to compare with. */
+function movingIn(cv: Binding, first: Grey, again: readonly Uint8Array[]): Moving | null {
+  const others = again.flatMap((picture): Plane[] => {
+    try {
+      return [readGrey(cv, picture, first)];
+    } catch (error) {
+      if (error instanceof SightlineError) return [];
+      throw error;
+    }
+  });
+  return others.length === 0 ? null : findMoving(first, others);
+}
+
+function both(a: Uint8Array | null, b: Uint8Array | null): Uint8Array | null {
+  return a === null || b === null ? (a ?? b) : a.map((value, index) => Math.min(value, b[index] ?? 0));
 }
 
 function detect(cv: Binding, { method, max_features }: FeatureRequest, image: Mat, mask: Mat | undefined): Pick<FeatureAnswer, 'xy' | 'size' | 'descriptors' | 'descriptor_bytes'> {

@@ -23,6 +23,8 @@ export interface FeatureRequest {
   ignore: Share[];
   /** Of the camera; a picture of another size is refused. A picture that is turned by its EXIF note may have them the other way round. */
   expect?: { width: number; height: number };
+  /** More pictures of the same pointing; what differs between them moves, and no feature is wanted there. Those that cannot be read or have another size are left out. */
+  again?: readonly Uint8Array[];
 }
 
 export interface FeatureAnswer {
@@ -34,6 +36,8 @@ export interface FeatureAnswer {
   descriptor_bytes: number;
   /** Was the contrast poor and spread first? */
   normalised: boolean;
+  /** Share of the picture that differs between the pictures of the pointing; null without others. Above a half nothing was left out. */
+  moving_share: number | null;
 }
 
 /** OpenCV's own brute-force matching, for comparison and for others; the estimate matches in the geometry addon. */

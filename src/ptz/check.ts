@@ -1,10 +1,11 @@
 /** The check of one device: reference, query, estimate, files; whatever happens, an outcome with a row. */
 import { SightlineError } from '../errors.js';
+import { MOVING_MOST } from '../opencv/moving.js';
 import type { PtzDevice } from './config/devices.js';
 import type { EstimateOffset, OffsetResult } from './estimate/types.js';
 import { offsetOptions } from './scans/collect.js';
 import { extractFrom, type QueryOptions } from './scans/extract.js';
-import { CONTENT_TYPES, positionOf, queryFolder, queryManifest, viewOf } from './scans/manifests.js';
+import { againName, CONTENT_TYPES, positionOf, queryFolder, queryManifest, viewOf } from './scans/manifests.js';
 import { loadReference } from './scans/reference.js';
 import type { RigDeps } from './scans/rig.js';
 import type { FileStore } from './storage/files.js';
@@ -60,6 +61,8 @@ async function measure(device: PtzDevice, deps: CheckDeps, { query, keep, signal
   const options = { ...offsetOptions(deps.settings, reference.camera, signal), method: reference.method };
   const estimate = await deps.estimate(reference.views, scan.frames.map(viewOf), options);
   judge(estimate, outcome, deps.settings.slack.threshold_deg);
+  const restless = estimate.views.filter(({ moving_share }) => (moving_share ?? 0) > MOVING_MOST).map(({ image }) => image);
+  if (restless.length > 0) row.failure_log.push(`more than half of the picture changes between the frames of a position, so nothing was left out: ${restless.join(', ')}`);
   if (!keep) return;
   try {
     row.files_location = await saveQuery(deps.store, device, scan, estimate, signal);
@@ -93,7 +96,10 @@ export function judge(estimate: OffsetResult, outcome: DeviceOutcome, threshold_
 /** Pictures first, then what came of them, the manifest last. Answers the folder. */
 async function saveQuery(store: FileStore, device: PtzDevice, scan: QueryScan, estimate: OffsetResult, signal: AbortSignal): Promise<string> {
   const folder = queryFolder(device, scan.started_ms);
-  for (const { file_name, frame } of scan.frames) await store.put(`${folder}/images/${file_name}`, frame.picture, CONTENT_TYPES[frame.format], signal);
+  for (const { file_name, frame, again } of scan.frames) {
+    await store.put(`${folder}/images/${file_name}`, frame.picture, CONTENT_TYPES[frame.format], signal);
+    for (const [index, { picture, format }] of again.entries()) await store.put(`${folder}/again/${againName(file_name, index)}`, picture, CONTENT_TYPES[format], signal);
+  }
   const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value, null, 2) + '\n');
   await store.put(`${folder}/result.json`, json(estimate), CONTENT_TYPES.json, signal);
   await store.put(`${folder}/images/telemetry_manifest.json`, json(queryManifest(scan)), CONTENT_TYPES.json, signal);

@@ -2,6 +2,7 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { SightlineError } from '../errors.js';
 import type { FeatureMethod, OffsetEngine, OffsetOptions, OffsetResult, PtzCamera, PtzView } from './estimate/types.js';
+import { AGAIN_MAX } from './estimate/options.js';
 import { CameraSchema, cameraOf } from './estimate/views_file.js';
 import type { StoredSets } from './stored_sets.js';
 
@@ -16,6 +17,9 @@ const GivenViewSchema = Type.Object(
     tilt_deg: degrees('tilt (pitch) of the telemetry, positive up', 180),
     roll_deg: Type.Optional(degrees('roll of the telemetry, 0 without', 360)),
     zoom: Type.Optional(Type.Number({ minimum: 0, maximum: 100, description: 'magnification; below 1 the 0..1 scale of the command' })),
+    again: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 24 * 2 ** 20 }), { maxItems: AGAIN_MAX, description: 'more pictures of the same pointing, some time apart: what differs moves and is left out' }),
+    ),
   },
   { ...closed, description: 'a picture and its telemetry' },
 );
@@ -93,7 +97,10 @@ async function referenceOf({ reference, camera }: OffsetRequest, sets: StoredSet
 async function viewsOf(what: string, given: OffsetRequest['query'], stored: () => Promise<PtzView[]>): Promise<PtzView[]> {
   if ((given.device_id === undefined) === (given.views === undefined)) throw new SightlineError('REQUEST_INVALID', `${what}: expected either device_id or views, received ${given.views === undefined ? 'neither' : 'both'}`);
   if (given.views === undefined) return stored();
-  return given.views.map(({ image, name, ...telemetry }, index) => ({ name: name ?? `${what} ${index + 1}`, picture: bytesOf(image, `${what}.views.${index}.image`), ...telemetry }));
+  return given.views.map(({ image, name, again, ...telemetry }, index) => ({
+    name: name ?? `${what} ${index + 1}`, picture: bytesOf(image, `${what}.views.${index}.image`), ...telemetry,
+    ...(again === undefined ? {} : { again: again.map((one, at) => bytesOf(one, `${what}.views.${index}.again.${at}`)) }),
+  }));
 }
 
 function bytesOf(image: string, where: string): Uint8Array {

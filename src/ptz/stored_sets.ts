@@ -15,7 +15,7 @@ export interface StoredSets {
 
 /** The parts of `telemetry_manifest.json` that are read. */
 interface Manifest {
-  telemetry?: Record<string, { file_name?: string; attitude?: { yaw: number; pitch: number; roll: number }; zoom_factor?: number; zoom?: number }>;
+  telemetry?: Record<string, { file_name?: string; again?: string[]; attitude?: { yaw: number; pitch: number; roll: number }; zoom_factor?: number; zoom?: number }>;
 }
 
 const SCAN = /^[0-9T:.+-]{10,40}$/;
@@ -36,11 +36,15 @@ export function storedSets(open: () => { store: FileStore; devices: readonly Ptz
       const images = newest.slice(0, newest.lastIndexOf('/'));
       const { telemetry = {} } = JSON.parse(source.toString('utf8')) as Manifest;
       const views: PtzView[] = [];
-      for (const { file_name, attitude, zoom_factor, zoom } of Object.values(telemetry)) {
+      for (const { file_name, again = [], attitude, zoom_factor, zoom } of Object.values(telemetry)) {
         const picture = file_name === undefined ? undefined : await store.get(`${images}/${file_name}`, signal);
         if (file_name === undefined || attitude === undefined || picture === undefined) throw new SightlineError('NOT_FOUND', `${newest}: a picture that the manifest names is not there`);
         const { yaw, pitch, roll } = attitude;
-        views.push({ name: file_name, picture, pan_deg: yaw, tilt_deg: pitch, roll_deg: roll, zoom: zoomOf({ zoom_factor: zoom_factor ?? null, zoom: zoom ?? null }) });
+        const further = await Promise.all(again.map((one) => store.get(`${images.slice(0, images.lastIndexOf('/'))}/again/${one}`, signal)));
+        views.push({
+          name: file_name, picture, pan_deg: yaw, tilt_deg: pitch, roll_deg: roll, zoom: zoomOf({ zoom_factor: zoom_factor ?? null, zoom: zoom ?? null }),
+          again: further.filter((one) => one !== undefined),
+        });
       }
       return views;
     },

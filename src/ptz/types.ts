@@ -46,6 +46,8 @@ export interface CapturedFrame {
   telemetry: TelemetrySample;
   /** null in passive mode. */
   commanded: PtzStop | null;
+  /** Further frames of the same pointing, which tell what moves. */
+  again: Pick<Frame, 'picture' | 'format'>[];
 }
 
 /** What `extractQuery` gives. */

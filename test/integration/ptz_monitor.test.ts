@@ -129,6 +129,7 @@ webhook_url = ${slack.url}
 stabilize_time = 0.4
 timeout = 4
 settle_time = 0.35
+frame_interval = 0.1
 move_timeout = 4
 telemetry_max_age = 1
 concurrency = 4
@@ -230,9 +231,11 @@ t.test('12 cameras in 3 clusters, 2 of them failing', { skip }, async (t) => {
     t.match(rows.find(({ deployment_name: name, device_id }) => name === 'south' && device_id === 'onvifcam-2'), { pitch_offset: 0, capture_positions: [], success: false, failure_log: /PTZ_TELEMETRY_INVALID: telemetry: expected attitude/ });
     t.match(rows.find(({ deployment_name: name, device_id }) => name === 'north' && device_id === 'onvifcam-3'), { capture_positions: [[0, -10, 1]], files_location: /^s3:\/\/camera-calibration-monitoring\/north\/onvifcam-3\/query_scan\/\d{4}-\d\d-\d\dT[\d:]+\.\d{6}$/ });
 
-    const keys = await keysOf(s3, 'north/onvifcam-3/query_scan/');
+    const stored = await keysOf(s3, 'north/onvifcam-3/query_scan/');
+    t.match(stored[0], /\/again\/frame_0000_passive_1\.png$/, 'further frames lie apart');
+    const keys = stored.filter((key) => !key.includes('/again/'));
     t.match(keys, [/\/images\/frame_0000_passive\.png$/, /\/images\/telemetry_manifest\.json$/, /\/result\.json$/]);
-    t.match(await jsonOf(s3, keys[1] ?? ''), { device_id: 'onvifcam-3', mode: 'passive', capture_count: 1, telemetry: { 0: { attitude: { yaw: 0, pitch: -10, roll: 0 }, zoom_factor: 1 } }, capture_positions: [{ pan: 0, tilt: -10, zoom: 1 }] });
+    t.match(await jsonOf(s3, keys[1] ?? ''), { device_id: 'onvifcam-3', mode: 'passive', capture_count: 1, telemetry: { 0: { again: [/^frame_0000_passive_1\.png$/], attitude: { yaw: 0, pitch: -10, roll: 0 }, zoom_factor: 1 } }, capture_positions: [{ pan: 0, tilt: -10, zoom: 1 }] });
     t.same(await keysOf(s3, 'west/onvifcam-4/query_scan/'), [], 'nothing of a camera that gave no frame');
 
     t.equal(slack.messages.length, 12);
@@ -261,6 +264,6 @@ t.test('12 cameras in 3 clusters, 2 of them failing', { skip }, async (t) => {
     const done = await runMonitor(one, deps, { query: { activePtzStops: STOPS.map(({ pan, tilt }) => ({ pan_deg: pan, tilt_deg: tilt, zoom: 0 })) }, signal: never });
     t.match(done.results[0], { status: 'ok', row: { mode: 'active', capture_positions: [{ pan: 0 }, { pan: 20 }], success: true } });
     t.equal((camera('west', 'onvifcam-1')?.commands ?? 0) - before, 3);
-    t.match(await keysOf(s3, 'west/onvifcam-1/query_scan/'), { length: 7 });
+    t.match((await keysOf(s3, 'west/onvifcam-1/query_scan/')).filter((key) => !key.includes('/again/')), { length: 7 });
   });
 });

@@ -49,7 +49,7 @@ t.test('sure only with the whole interval on one side of the threshold', async (
 });
 
 t.test('a refusal names what most views were refused for, and has no numbers', async (t) => {
-  const empty = { image: 'a', status: 'refused' as const, references: [], yaw_deg: null, pitch_deg: null, roll_deg: null, ci95_deg: null, inliers: 0, matches: 0, spread: 0 };
+  const empty = { image: 'a', status: 'refused' as const, references: [], yaw_deg: null, pitch_deg: null, roll_deg: null, ci95_deg: null, inliers: 0, matches: 0, spread: 0, moving_share: null };
   const views = [{ ...empty, reason: 'wrong_size' as const }, { ...empty, reason: 'no_overlap' as const }, { ...empty, reason: 'no_overlap' as const }];
   t.equal(commonReason(views), 'no_overlap');
   const result = judge({ verdict: 'inconsistent' } as NativeOffset, views, 0.5, { features_ms: 0, matching_ms: 0, estimation_ms: 0 });

@@ -27,6 +27,7 @@ export const OffsetResultSchema = Type.Object(
     views: Type.Array(
       Type.Object({
         image: Type.String(), status: Type.String(), reason: Type.String(), references: Type.Array(Type.String()), ...angles, inliers: Type.Integer(), matches: Type.Integer(), spread: Type.Number(),
+        moving_share: Type.Union([Type.Number(), Type.Null()], { description: 'share of the picture that moves between the pictures of its pointing, left out up to 0.5; null with one picture' }),
       }),
     ),
     timings: Type.Object({ features_ms: Type.Number(), matching_ms: Type.Number(), estimation_ms: Type.Number() }),

@@ -56,6 +56,8 @@ const Monitoring = Type.Object(
     command_zoom_tolerance: num('a commanded zoom is reached within this, on its 0..1 scale', { default: 0.05, min: 0.001, max: 1 }),
     move_timeout: num('a commanded position has to be reached within this, seconds; it is commanded up to three times', { default: 12, min: 0.1, max: 300 }),
     settle_time: num('rest after a movement before the frame is taken, seconds', { default: 1, min: 0, max: 60 }),
+    frames_per_position: int('frames taken at each position; with more than one, what moves between them is left out, 3 tell it best', { default: 3, min: 1, max: 5 }),
+    frame_interval: num('time between these frames, seconds', { default: 1, min: 0, max: 60 }),
     concurrency: int('devices that are handled at once', { default: 4, min: 1, max: 16 }),
   },
   { ...closed, description: 'how a device is checked' },

@@ -7,6 +7,8 @@ const RADIANS = Math.PI / 180;
 const LARGEST_SHARE = 0.8;
 /** Values of the 0..1 scale that count as the same. */
 const SAME_SCALE = 0.05;
+/** Views nearer than this by telemetry look at the same: a fraction of a pixel. */
+const SAME_DEG = 0.02;
 
 /** Focal length as a multiple of the camera's; values below 1 are not a magnification. */
 export function focalOf(view: PtzView): number {
@@ -18,6 +20,11 @@ export function sameZoom(a: PtzView, b: PtzView, band: number): boolean {
   const [one, other] = [a.zoom ?? 1, b.zoom ?? 1];
   if (one < 1 || other < 1) return Math.abs(one - other) <= SAME_SCALE;
   return Math.max(one, other) <= band * Math.min(one, other);
+}
+
+/** Is it one pointing by telemetry? */
+export function samePointing(a: PtzView, b: PtzView): boolean {
+  return apartDeg(a, b) < SAME_DEG && Math.abs((a.roll_deg ?? 0) - (b.roll_deg ?? 0)) < SAME_DEG && (a.zoom ?? 1) === (b.zoom ?? 1);
 }
 
 /** Angle between the directions in which telemetry says that two views look, in degrees. */

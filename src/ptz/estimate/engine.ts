@@ -5,7 +5,7 @@ import type { GeometryAddon } from '../../geometry/types.js';
 import { createOpenCv, type OpenCvOptions } from '../../opencv/client.js';
 import type { OpenCv } from '../../opencv/types.js';
 import { candidatesFor, focalOf } from './candidates.js';
-import { extract, featuresOf, type FailedView } from './features.js';
+import { extract, featuresOf, type FailedView, type SeenView } from './features.js';
 import { checkMargins, checkOptions, checkViews, VIEWS_MAX, type CheckedOptions } from './options.js';
 import { findOverlays, without, type FoundView } from './overlays.js';
 import type { ExtractFeatures, Features, FeatureMethod, OffsetEngine, OffsetOptions, OffsetResult, OffsetTimings, PtzView } from './types.js';
@@ -27,8 +27,8 @@ export interface EngineOptions {
 export function openOffsetEngine(options: EngineOptions = {}): OffsetEngine & { opencv: OpenCv } {
   const opencv = options.opencv ?? createOpenCv(options.opencv_options);
   const geometry = options.geometry ?? loadGeometry();
-  const extractFeatures: ExtractFeatures = (picture, { method = 'sift', max_features = 2000, ignore, signal }) =>
-    extract(opencv, picture, { method, max_features, ignore: checkMargins(ignore), signal });
+  const extractFeatures: ExtractFeatures = async (picture, { method = 'sift', max_features = 2000, ignore, again = [], signal }) =>
+    extract(opencv, picture, { method, max_features, ignore: checkMargins(ignore), again, signal });
   return {
     opencv,
     extractFeatures,
@@ -75,8 +75,8 @@ async function estimate(parts: Parts, references: readonly PtzView[], queries: r
 }
 
 interface Inputs {
-  references: (FoundView | FailedView)[];
-  queries: (FoundView | FailedView)[];
+  references: (SeenView | FailedView)[];
+  queries: (SeenView | FailedView)[];
   /** Which of all references `references` are. */
   wanted: number[];
   chosen: (number[] | 'no_candidate' | 'no_zoom_band')[];
@@ -100,7 +100,7 @@ async function joinMatches({ geometry }: Parts, inputs: Inputs, options: Checked
   for (const [index, query] of inputs.queries.entries()) {
     options.signal?.throwIfAborted();
     const chosen = inputs.chosen[index] ?? 'no_candidate';
-    const outcome: QueryOutcome = { image: query.view.name, at: undefined, reason: '', references: [], matches: 0, features: 0 };
+    const outcome: QueryOutcome = { image: query.view.name, at: undefined, reason: '', references: [], matches: 0, features: 0, moving_share: 'features' in query ? query.moving_share : null };
     joined.outcomes.push(outcome);
     if (typeof chosen === 'string') outcome.reason = chosen;
     else if (!('features' in query)) outcome.reason = query.reason;

@@ -17,6 +17,8 @@ export interface CheckedOptions {
 
 /** As many as the estimate takes at once. */
 export const VIEWS_MAX = 64;
+/** Further pictures of a pointing that are looked at. */
+export const AGAIN_MAX = 4;
 const METHODS: readonly string[] = ['sift', 'akaze', 'orb'] satisfies FeatureMethod[];
 
 export function checkOptions(options: OffsetOptions): CheckedOptions {

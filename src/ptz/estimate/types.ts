@@ -49,6 +49,8 @@ export interface PtzView {
    * of the same value are compared with the camera's focal length, others not at all. 1 without.
    */
   zoom?: number;
+  /** More pictures of the same pointing, some time apart, at most AGAIN_MAX: what differs between them moves and is left out. */
+  again?: readonly Uint8Array[];
 }
 
 /** Shares of the picture that are ignored, from each edge. */
@@ -128,6 +130,8 @@ export interface ViewOffset {
   matches: number;
   /** Share of the picture's cells that hold an inlier. */
   spread: number;
+  /** Share of the picture that moves between the pictures of its pointing; it is left out up to a half, beyond that nothing is. null = one picture only. */
+  moving_share: number | null;
 }
 
 /** Milliseconds spent, by part. */
@@ -166,7 +170,7 @@ export interface OffsetResult {
 export type EstimateOffset = (references: readonly PtzView[], queries: readonly PtzView[], options: OffsetOptions) => Promise<OffsetResult>;
 
 /** Reads a picture and finds its features, as the estimate would. Rejects with PTZ_IMAGE or OPENCV_*. */
-export type ExtractFeatures = (picture: Uint8Array, options: Pick<OffsetOptions, 'method' | 'max_features' | 'ignore' | 'signal'>) => Promise<Features>;
+export type ExtractFeatures = (picture: Uint8Array, options: Pick<OffsetOptions, 'method' | 'max_features' | 'ignore' | 'signal'> & Pick<PtzView, 'again'>) => Promise<Features & Pick<ViewOffset, 'moving_share'>>;
 
 /** What `openOffsetEngine()` gives: the functions over one OpenCV child process. */
 export interface OffsetEngine {

@@ -17,6 +17,7 @@ export interface QueryOutcome {
   matches: number;
   /** Features of the smaller side, to tell no overlap from a wrong camera. */
   features: number;
+  moving_share: number | null;
 }
 
 export const DETAILS: Record<OffsetReason, string> = {
@@ -60,11 +61,11 @@ export function refusal(reason: OffsetReason, views: ViewOffset[], timings: Offs
 
 export function viewsOf(outcomes: readonly QueryOutcome[], estimate: NativeOffset | undefined): ViewOffset[] {
   return outcomes.map((outcome) => {
-    const { image, references, at } = outcome;
+    const { image, references, at, moving_share } = outcome;
     const native = at === undefined ? undefined : estimate?.views[at];
     const empty: ViewOffset = {
       image, status: 'refused', reason: outcome.reason, references, yaw_deg: null, pitch_deg: null, roll_deg: null, ci95_deg: null,
-      inliers: 0, matches: outcome.matches, spread: 0,
+      inliers: 0, matches: outcome.matches, spread: 0, moving_share,
     };
     if (native === undefined) return empty;
     const covered = { ...empty, inliers: native.inliers, spread: rounded(native.cells / CELLS, 3) };

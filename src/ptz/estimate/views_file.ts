@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { problemsOf } from '../../config/problems.js';
 import { SightlineError } from '../../errors.js';
+import { AGAIN_MAX } from './options.js';
 import type { PtzCamera, PtzView } from './types.js';
 
 const number = (minimum: number, maximum: number) => Type.Number({ minimum, maximum });
@@ -29,6 +30,7 @@ export const ViewSchema = Type.Object(
     tilt_deg: number(-180, 180),
     roll_deg: Type.Optional(number(-360, 360)),
     zoom: Type.Optional(number(0, 100)),
+    again: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 500 }), { maxItems: AGAIN_MAX, description: 'more pictures of the same pointing: what differs moves and is left out' })),
   },
   { description: 'a picture and its telemetry' },
 );
@@ -59,7 +61,10 @@ export async function readViewsFolder(folder: string, what: string): Promise<Vie
   const { camera, views } = value as Static<typeof ViewsFileSchema>;
   return {
     camera: cameraOf(camera, `${what}: ${file}: camera`),
-    views: await Promise.all(views.map(async ({ image, ...telemetry }, index) => ({ name: image, picture: await readPicture(folder, image, `${what}: views[${index}].image`), ...telemetry }))),
+    views: await Promise.all(views.map(async ({ image, again, ...telemetry }, index) => ({
+      name: image, picture: await readPicture(folder, image, `${what}: views[${index}].image`), ...telemetry,
+      ...(again === undefined ? {} : { again: await Promise.all(again.map((one, at) => readPicture(folder, one, `${what}: views[${index}].again[${at}]`))) }),
+    }))),
   };
 }
 

@@ -3,6 +3,7 @@ import type { EstimateOffset, ExtractFeatures, Features, OffsetOptions, PtzCamer
 import type { PtzDevice } from '../config/devices.js';
 import type { PtzSettings } from '../config/settings.js';
 import { SightlineError } from '../../errors.js';
+import { MOVING_MOST } from '../../opencv/moving.js';
 import type { FileStore } from '../storage/files.js';
 import type { CapturedFrame, QueryScan } from '../types.js';
 import { goBack, visit } from './extract.js';
@@ -52,7 +53,10 @@ export async function collectReference(device: PtzDevice, deps: CollectDeps, sig
   const unreadable: string[] = [];
   for (const captured of frames) {
     try {
-      withFeatures.push({ captured, features: await deps.extractFeatures(captured.frame.picture, options) });
+      const features = await deps.extractFeatures(captured.frame.picture, { ...options, again: captured.again.map(({ picture }) => picture) });
+      withFeatures.push({ captured, features });
+      const { moving_share } = features;
+      if ((moving_share ?? 0) > MOVING_MOST) deps.log.warn({ device: device.device_id, frame: captured.file_name, moving_share }, 'more than half of the picture changes between the frames of a position; nothing was left out');
     } catch (error) {
       if (!(error instanceof SightlineError) || error.code.startsWith('OPENCV')) throw error;
       unreadable.push(`${captured.file_name}: ${error.message}`);

@@ -40,7 +40,7 @@ export async function extractFrom(device: PtzDevice, deps: RigDeps, options: Que
   return withRig(device, deps, { commands: stops.length > 0, keep_ms: 1000 * (stabilize_s + timeout_s) + 60_000, signal }, async (rig) => {
     const before = await rig.untilStable(stabilize_s * 1000, timeout_s * 1000);
     if (stops.length === 0) {
-      const taken = await rig.take();
+      const taken = await rig.takeSeveral();
       return { ...scan, frames: [{ ...taken, file_name: passiveName(0, taken.frame), commanded: null }] };
     }
     const { frames, skipped } = await visit(rig, stops, activeName);
@@ -59,7 +59,7 @@ export async function visit(rig: Rig, stops: readonly PtzStop[], name: Name, fir
   for (const stop of stops) {
     try {
       await rig.drive(stop);
-      const taken = await rig.take();
+      const taken = await rig.takeSeveral();
       frames.push({ ...taken, file_name: name(first_index + frames.length, stop, taken.frame), commanded: stop });
     } catch (error) {
       if (!(error instanceof SightlineError)) throw error;

@@ -11,7 +11,7 @@ export async function readViews(folder: string): Promise<{ camera: PtzCamera; fr
   if (views.length === 0) throw new SightlineError('PTZ_FRAME_FAILED', `${folder}/views.json: expected at least one view, found none`);
   const mono_ms = performance.now();
   const wall_ms = Date.now();
-  const frames = views.map(({ name, picture, pan_deg, tilt_deg, roll_deg = 0, zoom = 1 }): CapturedFrame => {
+  const frames = views.map(({ name, picture, again = [], pan_deg, tilt_deg, roll_deg = 0, zoom = 1 }): CapturedFrame => {
     const bytes = Buffer.from(picture as Uint8Array);
     const format = pictureFormat(bytes);
     if (format === undefined || /[/\\]/.test(name)) throw new SightlineError('PTZ_FRAME_FAILED', `${folder}/${name}: expected a PNG or JPEG picture beside views.json`);
@@ -22,6 +22,11 @@ export async function readViews(folder: string): Promise<{ camera: PtzCamera; fr
         attitude: { yaw: pan_deg, pitch: tilt_deg, roll: roll_deg }, field_of_view_h: null, field_of_view_v: null, zoom_factor: zoom >= 1 ? zoom : null, zoom: zoom < 1 ? zoom : null, mono_ms, wall_ms,
       },
       commanded: null,
+      again: again.flatMap((one) => {
+        const further = Buffer.from(one);
+        const kind = pictureFormat(further);
+        return kind === undefined ? [] : [{ picture: further, format: kind }];
+      }),
     };
   });
   return { camera, frames };

@@ -43,15 +43,20 @@ function digits(index: number): string {
   return String(index).padStart(4, '0');
 }
 
+/** Where the further frames of a query lie, beside `images`: readers of that folder expect one picture a position. */
+export function againName(file_name: string, index: number): string {
+  return file_name.replace(/(\.\w+)$/, `_${index + 1}$1`);
+}
+
 /** Magnification of a sample for the estimate. A command scale of exactly 1 is kept below 1, where it means no magnification. */
 export function zoomOf({ zoom_factor, zoom }: Pick<TelemetrySample, 'zoom_factor' | 'zoom'>): number {
   if (zoom_factor !== null) return Math.max(1, zoom_factor);
   return zoom === null || zoom === 0 ? 1 : Math.min(zoom, 0.9999);
 }
 
-export function viewOf({ file_name, frame, telemetry }: CapturedFrame): PtzView {
+export function viewOf({ file_name, frame, telemetry, again }: CapturedFrame): PtzView {
   const { yaw, pitch, roll } = telemetry.attitude;
-  return { name: file_name, picture: frame.picture, pan_deg: yaw, tilt_deg: pitch, roll_deg: roll, zoom: zoomOf(telemetry) };
+  return { name: file_name, picture: frame.picture, pan_deg: yaw, tilt_deg: pitch, roll_deg: roll, zoom: zoomOf(telemetry), again: again.map(({ picture }) => picture) };
 }
 
 export function positionOf({ attitude, zoom_factor }: TelemetrySample): CapturePosition {
@@ -65,8 +70,9 @@ export function queryManifest(scan: QueryScan): Record<string, unknown> {
     mode: scan.mode,
     stabilize_time: scan.stabilize_time_s,
     capture_count: scan.frames.length,
-    telemetry: Object.fromEntries(scan.frames.map(({ file_name, frame, telemetry, commanded }, index) => [String(index), {
+    telemetry: Object.fromEntries(scan.frames.map(({ file_name, frame, telemetry, commanded, again }, index) => [String(index), {
       file_name,
+      ...(again.length === 0 ? {} : { again: again.map((_, at) => againName(file_name, at)) }),
       attitude: telemetry.attitude,
       ...shown(telemetry),
       ...(commanded === null ? {} : { commanded_pan: commanded.pan_deg, commanded_tilt: commanded.tilt_deg, commanded_zoom: commanded.zoom }),

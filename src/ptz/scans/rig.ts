@@ -1,4 +1,5 @@
 /** A device that is connected: its telemetry, its frames and its drive, and what is done with all three together. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SightlineError } from '../../errors.js';
 import { httpFrames, moveTo } from '../camera/http.js';
 import type { FrameSource } from '../camera/frames.js';
@@ -8,6 +9,7 @@ import type { PtzDevice } from '../config/devices.js';
 import type { PtzSettings } from '../config/settings.js';
 import { openFeed, type OpenFeed, type TelemetryFeed } from '../telemetry/feed.js';
 import { turn } from '../telemetry/sample.js';
+import { hasMoved } from '../telemetry/stability.js';
 import type { Frame, PtzLog, PtzStop, TelemetrySample } from '../types.js';
 
 export interface RigDeps {
@@ -63,6 +65,26 @@ export class Rig {
         await this.untilStable(this.limits.settle_ms, this.limits.move_ms);
       }
     }
+  }
+
+  /** A frame and its telemetry, and further frames that tell what moves. Of these there are fewer where one fails or the camera moves: the first is what counts. */
+  async takeSeveral(): Promise<{ frame: Frame; telemetry: TelemetrySample; again: Frame[] }> {
+    const { frames_per_position, frame_interval, movement_tolerance_deg } = this.deps.settings.monitoring;
+    const first = await this.take();
+    const again: Frame[] = [];
+    try {
+      while (again.length + 1 < frames_per_position) {
+        await sleep(frame_interval * 1000, undefined, { signal: this.signal });
+        const { frame, telemetry } = await this.take();
+        if (hasMoved(first.telemetry, telemetry, { tolerance_deg: movement_tolerance_deg })) break;
+        again.push(frame);
+      }
+    } catch (error) {
+      this.signal.throwIfAborted();
+      if (!(error instanceof SightlineError)) throw error;
+      this.deps.log.warn({ device: this.device.device_id, why: error.message, frames: again.length + 1 }, 'fewer frames of a position than wanted');
+    }
+    return { ...first, again };
   }
 
   /** Drives to a position and waits until telemetry has it and rests. @throws PTZ_COMMAND_FAILED, PTZ_NOT_REACHED */
