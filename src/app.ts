@@ -5,7 +5,8 @@
  */
 import path from 'node:path';
 import { startHealthWriter } from './cameras/health_writer.js';
-import { openRegistry, type OpenRegistry } from './cameras/open_registry.js';
+import { LiveRegistry } from './cameras/live_registry.js';
+import { openRegistry } from './cameras/open_registry.js';
 import { loadCapture } from './capture/native.js';
 import type { CaptureAddon } from './capture/types.js';
 import { Closers } from './closers.js';
@@ -96,9 +97,9 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
   closers.push('inference', 3_000, () => engine.close());
 
   options.stop?.throwIfAborted();
-  const registry = openRegistry(config, store.db, log);
+  const registry = new LiveRegistry((settings) => openRegistry(settings, store.db, log), config);
   closers.push('registry', 2_000, () => registry.close());
-  const stages = joinStages(options, { addon, store, engine, registry: registry.registry });
+  const stages = joinStages(options, { addon, store, engine, registry });
   closers.push('delivery', 2_500, () => stages.delivery.stop(2_000));
   await stages.delivery.start();
   await stages.learning.load();
@@ -112,7 +113,7 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
   await stages.cameras.start();
   stages.degradation.start();
   closers.push('degradation', 100, () => { stages.degradation.stop(); });
-  closers.push('camera states', 100, writeHealth(stages, registry));
+  closers.push('camera states', 100, startHealthWriter({ table: () => registry.table, statuses: () => stages.cameras.statuses(), log, now: () => performance.now() }));
   stages.history = startHistory(() => historyReading(stages));
   closers.push('history', 100, () => { stages.history.stop(); });
   stages.eyes = openEyeTracking(stages);
@@ -145,12 +146,6 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
       return closers.closeAll();
     },
   };
-}
-
-/** States go back into the table of the PHP system, where cameras come from there. */
-function writeHealth({ cameras, options: { config, log } }: Stages, { table }: OpenRegistry): () => void {
-  if (table === undefined || !config.registry.write_status) return () => undefined;
-  return startHealthWriter({ table, statuses: () => cameras.statuses(), interval_s: config.registry.status_interval_s, log, now: () => performance.now() });
 }
 
 /** Reserves the slot pool: room for a waiting frame of every camera, so that the newest frame always finds a place. */

@@ -53,6 +53,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     const reload = createReload({
       load: () => loadConfig({ file: options.config_file, env: options.env, cwd: options.cwd }),
       current: () => running.app?.config() ?? config,
+      started: config,
       apply: async (changed) => { await running.app?.apply(changed); },
       secrets,
       log,
@@ -63,6 +64,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     supervisor.ready(`listening on ${app.url}`);
     closers.push('summary', 100, summarise(app, log, supervisor));
     signals.onReload(() => {
+      if (isDemo(options)) {
+        log.warn('the demo has no configuration that could be read again');
+        return;
+      }
       supervisor.reloading();
       // Problems are in the log; what was in force stays.
       reload().catch(() => undefined).finally(() => { supervisor.ready(`listening on ${app.url}`); });
@@ -86,6 +91,12 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   }
 }
 
+/** Demo cameras and a receiver of its own, because nothing configures a production daemon. */
+function isDemo({ demo, config_file, env }: DaemonOptions): boolean {
+  const production = config_file !== undefined || Object.keys(env).some((name) => PRODUCTION.test(name) && env[name] !== '');
+  return demo === true && !production;
+}
+
 interface OpenInput {
   options: DaemonOptions;
   config: Config;
@@ -101,9 +112,9 @@ interface OpenInput {
 async function openWith({ options, config, root, log, secrets, closers, stop: stopped, reload }: OpenInput): Promise<App> {
   const version = readVersion();
   let app_options: AppOptions = { config, root, version, log, secrets, stop: stopped, reload };
-  const production = options.config_file !== undefined || Object.keys(options.env).some((name) => PRODUCTION.test(name) && options.env[name] !== '');
-  log.info({ version, mode: options.demo === true && !production ? 'demo' : 'production', state_dir: config.state_dir }, 'sightline starts');
-  if (options.demo === true && !production) {
+  const demo_wanted = isDemo(options);
+  log.info({ version, mode: demo_wanted ? 'demo' : 'production', state_dir: config.state_dir }, 'sightline starts');
+  if (demo_wanted) {
     const { openDemo } = await import('./demo/demo.js');
     const demo = await openDemo({ root, config, log });
     closers.push('demo', 3_000, () => demo.close());

@@ -34,7 +34,7 @@ export class Learning {
   readonly baselines: Baselines;
   readonly #options: LearningOptions;
   readonly #repository: Repository;
-  readonly #roster: Roster;
+  #roster: Roster;
   readonly #subjects = new Map<number, Subject>();
   /** Of an earlier run, until its camera is seen. */
   readonly #models = new Map<number, BaselineSnapshot>();
@@ -73,6 +73,11 @@ export class Learning {
   /** Baselines on the disk that could not be opened since the start. */
   get unreadable(): number {
     return this.#unreadable;
+  }
+
+  /** Another roster from now on. */
+  follow(roster: Config['staff']['roster']): void {
+    this.#roster = createRoster(roster, this.#options.config.php_system.timezone);
   }
 
   /** Who is seen at the camera at that time; null = nobody in particular. */

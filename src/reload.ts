@@ -14,7 +14,9 @@ export interface ReloadOptions {
   load: () => Config;
   /** What is in force. */
   current: () => Config;
-  /** Puts it into force: the configuration before with what may change at once. */
+  /** What the daemon was started with. */
+  started: Config;
+  /** Puts it into force: the configuration before with what may change at once. Called with the same one, too: the registry is read again. */
   apply: (config: Config) => Promise<void>;
   secrets: Secrets;
   log: Pick<Log, 'info' | 'warn' | 'error'>;
@@ -30,7 +32,7 @@ export function createReload(options: ReloadOptions): () => Promise<Changes> {
   };
 }
 
-async function reload({ load, current, apply, secrets, log }: ReloadOptions): Promise<Changes> {
+async function reload({ load, current, started, apply, secrets, log }: ReloadOptions): Promise<Changes> {
   let wanted: Config;
   try {
     wanted = load();
@@ -40,9 +42,13 @@ async function reload({ load, current, apply, secrets, log }: ReloadOptions): Pr
   }
   secrets.add(secretsOf(wanted));
   const before = current();
-  const changes = changesBetween(before, wanted);
-  if (changes.applied.length > 0) await apply(withKeys(before, wanted, changes.applied));
-  if (changes.needs_restart.length > 0) log.warn({ ...changes }, `configuration reloaded; ${changes.needs_restart.length} changed keys need a restart: ${changes.needs_restart.join(', ')}`);
-  else log.info({ ...changes }, changes.applied.length === 0 ? 'configuration reloaded: nothing has changed' : `configuration reloaded, in force: ${changes.applied.join(', ')}`);
+  const changes = changesBetween(before, wanted, started);
+  await apply(withKeys(before, wanted, changes.applied));
+  const said = [
+    ...(changes.applied.length === 0 ? [] : [`in force: ${changes.applied.join(', ')}`]),
+    ...(changes.needs_restart.length === 0 ? [] : [`changed, but in force only after a restart: ${changes.needs_restart.join(', ')}`]),
+  ].join('; ');
+  const level = changes.needs_restart.length > 0 ? 'warn' : 'info';
+  log[level]({ ...changes }, `configuration reloaded; ${said === '' ? 'nothing has changed' : said}`);
   return changes;
 }

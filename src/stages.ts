@@ -1,7 +1,7 @@
 /** The stages, and how they are wired to each other. Who opens and closes them: app.ts. */
 import { randomUUID } from 'node:crypto';
 import type { CameraSettings } from './cameras/plan.js';
-import type { Registry } from './cameras/registry.js';
+import type { LiveRegistry } from './cameras/live_registry.js';
 import { createCameras, type Cameras, type CameraSource } from './cameras/supervisor.js';
 import type { CaptureAddon } from './capture/types.js';
 import { createCalibration, gazeOf, type CalibrationStage } from './calibration_stage.js';
@@ -68,7 +68,7 @@ export interface Stages {
   degradation: Degradation;
   /** undefined: switched off, or not open yet. */
   eyes: OpenEyeTracking | undefined;
-  registry: Registry;
+  registry: LiveRegistry;
   metrics: Metrics;
   /** Says repeated camera faults once a minute. */
   repeats: Repeats;
@@ -89,7 +89,7 @@ const CLIP_SLACK_S = 2;
 const CLIP_BYTES_MAX = 64 * 2 ** 20;
 
 /** Wires the stages to each other; nothing runs yet. */
-export function joinStages(options: AppOptions, opened: { addon: CaptureAddon; store: Store; engine: Engine; registry: Registry }): Stages {
+export function joinStages(options: AppOptions, opened: { addon: CaptureAddon; store: Store; engine: Engine; registry: LiveRegistry }): Stages {
   const { config, log } = options;
   const { addon, store, engine, registry } = opened;
   const report = new PipelineReport();

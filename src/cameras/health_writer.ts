@@ -1,5 +1,6 @@
 /** Writes the state of the cameras back into their table: each change soon, and `last_seen` of those that stream now and then. */
-import type { CameraHealth, MysqlRegistry, RegistryLog } from './mysql_registry.js';
+import type { CameraHealth, RegistryLog } from './mysql_registry.js';
+import type { CameraTable } from './open_registry.js';
 import type { CameraStatus } from './types.js';
 
 /** A frame at most so old counts as seen. */
@@ -8,22 +9,29 @@ const FRESH_MS = 10_000;
 const LOOK_MS = 2_000;
 
 export interface HealthWriterOptions {
-  table: Pick<MysqlRegistry, 'writeHealth'>;
+  /** The table in force; undefined: there is none. Another one is written to from the beginning. */
+  table(): Pick<CameraTable, 'writeHealth' | 'settings'> | undefined;
   statuses(): CameraStatus[];
-  /** Between two writings of what has not changed. */
-  interval_s: number;
   log: RegistryLog;
   now: () => number;
 }
 
 /** Starts; the returned function stops it. One writing at a time; one that fails is made up for by the next. */
-export function startHealthWriter({ table, interval_s, log, now, ...source }: HealthWriterOptions): () => void {
+export function startHealthWriter({ log, now, ...source }: HealthWriterOptions): () => void {
   const written = new Map<number, string>();
   let all_at_ms = -Infinity;
   let busy = false;
   let failing = false;
+  let before: ReturnType<HealthWriterOptions['table']>;
   const look = async (): Promise<void> => {
-    const due = now() - all_at_ms >= interval_s * 1000;
+    const table = source.table();
+    if (table === undefined || !table.settings.write_status) return;
+    if (table !== before) {
+      before = table;
+      written.clear();
+      all_at_ms = -Infinity;
+    }
+    const due = now() - all_at_ms >= table.settings.status_interval_s * 1000;
     const cameras = healthOf(source.statuses());
     const wanted = cameras.filter(({ camera_id, state, reason }) => due || written.get(camera_id) !== `${state}|${reason}`);
     if (wanted.length === 0) return;

@@ -15,10 +15,16 @@ export function usesDatabase(config: Config): boolean {
   return config.cameras.load_from_database && (host !== undefined || name !== undefined);
 }
 
+/** A table of the PHP system, as those see it who write back into it. */
+export interface CameraTable extends Pick<MysqlRegistry, 'writeHealth' | 'encryptPlain'> {
+  /** What of `registry` applies to writing back. */
+  settings: Pick<Config['registry'], 'write_status' | 'status_interval_s'>;
+}
+
 export interface OpenRegistry {
   registry: Registry;
-  /** The same one, where it is a table of the PHP system. */
-  table: MysqlRegistry | undefined;
+  /** Where it is a table of the PHP system. */
+  table: CameraTable | undefined;
   close(): Promise<void>;
 }
 
@@ -30,7 +36,7 @@ export function openRegistry(config: Config, db: StoreDb, log: RegistryLog): Ope
   }
   const { encryption_key } = config.database;
   const database = openDatabase(config.database);
-  const table = createMysqlRegistry({
+  const registry = createMysqlRegistry({
     database,
     settings: config.registry,
     key: encryption_key === undefined ? undefined : encryptionKey(encryption_key),
@@ -40,5 +46,10 @@ export function openRegistry(config: Config, db: StoreDb, log: RegistryLog): Ope
     now: Date.now,
     random: Math.random,
   });
-  return { registry: table, table, close: () => database.close() };
+  const table: CameraTable = {
+    settings: config.registry,
+    writeHealth: (cameras) => registry.writeHealth(cameras),
+    encryptPlain: (write) => registry.encryptPlain(write),
+  };
+  return { registry, table, close: () => database.close() };
 }

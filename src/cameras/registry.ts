@@ -18,7 +18,7 @@ export interface RegistryState {
   last_read_at: string | null;
   /** Why it is down; no secrets. */
   error: { code: string; message: string } | null;
-  /** The cameras are those of an earlier run: the database has not answered since the start. */
+  /** The cameras are those of an earlier run or of the settings before: the database has not answered since the start, or since its settings changed. */
   from_cache: boolean;
   cameras: number;
   /** Rows that can't be used, or not wholly. */

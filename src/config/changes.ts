@@ -2,32 +2,50 @@
 import type { TSchema } from '@sinclair/typebox';
 import { ConfigSchema, type Config } from './schema.js';
 
-/** Keys that take effect at once; every other one needs a restart. */
-const LIVE: ReadonlySet<string> = new Set([
+/** Keys that take effect at once, `section.*` for all of a section; every other one needs a restart. */
+export const LIVE: readonly string[] = [
+  'cameras.load_from_database',
   'cameras.max_concurrent',
   'cameras.priority_threshold',
+  'cameras.registry_poll_s',
   'processing.fps',
   'processing.degradation',
   'processing.min_fps',
   'detection.confidence_threshold',
   'detection.alert_threshold',
+  'database.*',
+  'registry.*',
   'logging.level',
   'logging.summary_interval_s',
-]);
+  'staff.roster',
+];
 
 export interface Changes {
   /** In force from now on. */
   applied: string[];
+  /** Not in force before a restart, or not in all that they mean. */
   needs_restart: string[];
 }
 
-/** Compares leaf by leaf; lists count as one leaf. */
-export function changesBetween(before: Config, after: Config): Changes {
-  const changed = leaves(ConfigSchema, []).filter((path) => JSON.stringify(at(before, path)) !== JSON.stringify(at(after, path)));
-  const keys = changed.map((path) => path.join('.'));
+/**
+ * Compares leaf by leaf; lists count as one leaf.
+ * @param before what is in force
+ * @param started what the daemon was started with: what it was made for at the start stays so
+ */
+export function changesBetween(before: Config, after: Config, started: Config = before): Changes {
+  const changed = (from: Config): string[] => leaves(ConfigSchema, []).filter((path) => JSON.stringify(at(from, path)) !== JSON.stringify(at(after, path))).map((path) => path.join('.'));
   // The frame pool has room for the cameras of the start: more of them need a larger one.
-  const live = (key: string): boolean => LIVE.has(key) && (key !== 'cameras.max_concurrent' || after.cameras.max_concurrent <= before.cameras.max_concurrent);
-  return { applied: keys.filter(live), needs_restart: keys.filter((key) => !live(key)) };
+  const applies = (key: string): boolean => isLive(key) && (key !== 'cameras.max_concurrent' || after.cameras.max_concurrent <= started.cameras.max_concurrent);
+  const calibration = [started, after].some((config) => config.calibration.enabled);
+  const shared = (key: string): boolean => calibration && SHARED.has(key) && [started, after].some((config) => at(config, ['calibration', ...key.split('.')]) === undefined);
+  return { applied: changed(before).filter(applies), needs_restart: changed(started).filter((key) => !applies(key) || shared(key)) };
+}
+
+/** Of the database of the cameras: the calibration tables, opened once, lie there too where calibration.database does not say otherwise. */
+const SHARED: ReadonlySet<string> = new Set(['host', 'port', 'user', 'password', 'name'].map((name) => `database.${name}`));
+
+function isLive(key: string): boolean {
+  return LIVE.some((live) => live === key || (live.endsWith('.*') && key.startsWith(live.slice(0, -1))));
 }
 
 /** `before` with the values of `after` under the given keys; frozen like both. */

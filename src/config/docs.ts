@@ -1,5 +1,6 @@
 /** docs/CONFIG.md and config.sample.json, made from the schema; a test compares them. */
 import type { TSchema } from '@sinclair/typebox';
+import { LIVE } from './changes.js';
 import { withDefaults } from './load.js';
 import { describe } from './problems.js';
 import { ConfigSchema } from './schema.js';
@@ -17,6 +18,10 @@ the clone has every key that has a default.
 
 Cameras are not in this file but in the registry: the camera table of the database where one is configured, else the embedded one;
 \`sightline cameras add|import\`, \`/api/cameras\`.
+
+A reload (\`systemctl reload sightline\`, SIGHUP, \`POST /api/config/reload\`) puts these keys into force at once, every other one at the next start:
+${LIVE.map((key) => `\`${key}\``).join(', ')}. \`cameras.max_concurrent\` counts only up to its value at the start, and calibration tables that
+lie in the database of the cameras stay where they are until the next start; the answer names the keys that wait for it.
 `;
 
 /** The markdown page. */

@@ -353,7 +353,7 @@ export const CallbackTestSchema = Type.Object(
 export const ReloadSchema = Type.Object(
   {
     applied: Type.Array(Type.String(), { description: 'changed keys that are in force now' }),
-    needs_restart: Type.Array(Type.String(), { description: 'changed keys that take effect at the next start' }),
+    needs_restart: Type.Array(Type.String(), { description: 'changed keys that take effect, or full effect, at the next start' }),
   },
   { description: 'what a reload has changed' },
 );

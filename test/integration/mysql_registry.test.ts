@@ -6,8 +6,11 @@ import t from 'tap';
 import { openDatabase } from '../../src/cameras/database.js';
 import { openEnvelope, phpJson, sealEnvelope } from '../../src/cameras/envelope.js';
 import { knownRowsFile } from '../../src/cameras/known_rows.js';
+import { LiveRegistry } from '../../src/cameras/live_registry.js';
 import { createMysqlRegistry, type MysqlRegistry } from '../../src/cameras/mysql_registry.js';
+import { openRegistry } from '../../src/cameras/open_registry.js';
 import { createOverlays } from '../../src/cameras/overlays.js';
+import { createCameras } from '../../src/cameras/supervisor.js';
 import { loadConfig } from '../../src/config/load.js';
 import type { Config } from '../../src/config/schema.js';
 import { openStore } from '../../src/store/store.js';
@@ -120,6 +123,60 @@ t.test('with a database', { skip: mariadbMissing() }, async (t) => {
     t.same(await missing.registry.list(), []);
     t.match(missing.registry.state(), { state: 'down', error: { code: 'REGISTRY_SHAPE', message: /found no "nowhere"/ } });
     await missing.close();
+  });
+
+  await t.test('other settings while it runs: streams of cameras that stay are not touched', async (t) => {
+    const state_dir = mkdtempSync(join(tmpdir(), 'sightline-registry-'));
+    const store = await openStore({ file: join(state_dir, 'sightline.db'), log: quiet });
+    t.teardown(() => store.close());
+    const settings = (env: Record<string, string>, table = 'followed'): Config => {
+      const config = loadConfig({ env: { STATE_DIR: state_dir, ...env }, cwd: '/' });
+      return { ...config, registry: { ...config.registry, table, poll_s: 0.2 } };
+    };
+    for (const table of ['followed', 'followed_2']) await db.query(CONTRACT_TABLE.replace('camera_network', table));
+    await db.query(`INSERT INTO followed (camera_id, camera_name, stream_url_encrypted) VALUES (1, 'One', 'rtsp://h/1'), (2, 'Two', 'rtsp://h/two'), (4, 'Four', 'rtsp://h/4')`);
+    await db.query(`INSERT INTO followed_2 (camera_id, camera_name, stream_url_encrypted) VALUES (1, 'One renamed', 'rtsp://h/1')`);
+
+    const live = new LiveRegistry((config) => openRegistry(config, store.db, { info: () => undefined, warn: () => undefined }), settings({}));
+    for (const camera_id of [1, 2, 3]) await live.add({ camera_id, camera_name: `Own ${camera_id}`, url: `rtsp://h/${camera_id}` });
+    const calls: string[] = [];
+    let handle = 0;
+    const labels = new Map<number, string>();
+    const cameras = createCameras({
+      addon: {
+        addCamera({ label }) {
+          calls.push(`+${label}`);
+          handle += 1;
+          labels.set(handle, label);
+          return handle;
+        },
+        async removeCamera(gone) { calls.push(`-${labels.get(gone)}`); },
+        cameraStats: () => [], onState: () => undefined, monotonicUs: () => 0, setAnalysisRate: () => true, snapshot: async () => null,
+      },
+      registry: live, settings: { max_concurrent: 10, priority_threshold: 1, fps: 5, capture: settings({}).capture, hw_device: '' },
+      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    });
+    await cameras.start();
+    t.equal(calls.length, 3);
+    const reload = async (config: Config): Promise<string[]> => {
+      calls.length = 0;
+      await live.configure(config);
+      await cameras.configure({});
+      return calls.toSorted();
+    };
+    t.same(await reload(settings({ ...db.env, DB_PASS: 'wrong' })), [], 'a database that refuses us takes no stream away');
+    t.match(live.state(), { source: 'mysql', state: 'down', from_cache: true, cameras: 3, error: { message: /refused database.user or database.password/ } });
+    const [one, two] = labels.values() as unknown as [string, string];
+    t.match(await reload(settings(db.env)), [`+${two}`, /^\+/, `-${two}`, /^-/], 'camera 2 has another URL, 3 is gone, 4 is new');
+    t.notOk(calls.some((call) => call.endsWith(one)), 'camera 1 streams on');
+    t.same(cameras.statuses().map(({ camera_id }) => camera_id), [1, 2, 4]);
+    t.equal((await reload(settings(db.env, 'followed_2'))).filter((call) => call.startsWith('+')).length, 0);
+    t.match(cameras.statuses(), [{ camera_id: 1, camera_name: 'One renamed' }]);
+    t.notOk(calls.some((call) => call.endsWith(one)), 'nor for another name');
+    await db.query(`INSERT INTO followed_2 (camera_id, camera_name, stream_url_encrypted) VALUES (7, 'Seven', 'rtsp://h/7')`);
+    await until('the new table is followed', () => cameras.statuses().length === 2);
+    await cameras.stop();
+    await live.close();
   });
 
   await t.test('away, frozen, and back: the cameras stay', async (t) => {
