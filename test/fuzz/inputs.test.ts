@@ -10,7 +10,7 @@ import { camerasOf } from '../../src/cameras/rows.js';
 import { loadCapture } from '../../src/capture/native.js';
 import { classifyAnswer } from '../../src/delivery/classify.js';
 import { pattern } from '../fixtures/capture.js';
-import { bounds } from '../fixtures/fuzz.js';
+import { bounds, longer } from '../fixtures/fuzz.js';
 import { meanModel } from '../fixtures/tiny_onnx.js';
 
 const SECRET = 'fuzzed-secret-value';
@@ -74,7 +74,7 @@ t.test('model files: read, or refused with MODEL_FORMAT', async (t) => {
   t.pass('nothing but MODEL_FORMAT');
 });
 
-t.test('RTSP servers that answer anything: the probe ends with a reason', { timeout: 280_000 }, async (t) => {
+t.test('RTSP servers that answer anything: the probe ends with a reason', { timeout: longer(280_000) }, async (t) => {
   const addon = loadCapture();
   const sdp = 'v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:trackID=1\r\n';
   const answers = ['RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n', `RTSP/1.0 200 OK\r\nCSeq: 2\r\nContent-Length: ${sdp.length}\r\nContent-Type: application/sdp\r\n\r\n${sdp}`, 'RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Digest realm="', '$\0\xff\xff', 'HTTP/1.1 200 OK\r\n\r\n'];

@@ -1,6 +1,7 @@
 /** What `npm test` runs, in which order, how many at a time and for how long at most. */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
+import { longer } from '../fixtures/fuzz.js';
 
 /** One process whose output is TAP, or (`tap: false`) whose exit code alone counts. */
 export interface Job {
@@ -39,7 +40,7 @@ const KINDS_AFTER_NATIVE: Kind[] = [
   { name: 'integration', width: 2, limit_s: 420 },
   { name: 'process', width: 1, limit_s: 600 },
   { name: 'leak', width: 1, limit_s: 600, flags: ['--expose-gc'] },
-  { name: 'fuzz', width: 2, limit_s: 300 },
+  { name: 'fuzz', width: 2, limit_s: longer(300) },
 ];
 
 const BUILD_LIMIT_S = 1200;
