@@ -6,6 +6,7 @@ import type { EstimateOffset, OffsetResult } from './estimate/types.js';
 import { offsetOptions } from './scans/collect.js';
 import { extractFrom, type QueryOptions } from './scans/extract.js';
 import { againName, CONTENT_TYPES, positionOf, queryFolder, queryManifest, viewOf } from './scans/manifests.js';
+import { removeLeftovers } from './scans/leftovers.js';
 import { loadReference } from './scans/reference.js';
 import type { RigDeps } from './scans/rig.js';
 import type { FileStore } from './storage/files.js';
@@ -23,6 +24,9 @@ export interface CheckOptions {
   keep: boolean;
   signal: AbortSignal;
 }
+
+/** Clocks of two machines that share a store differ by less. */
+const CLOCKS_S = 60;
 
 /** Never rejects for a fault of the device; does when `signal` was aborted. */
 export async function checkDevice(device: PtzDevice, deps: CheckDeps, options: CheckOptions): Promise<DeviceOutcome> {
@@ -66,6 +70,9 @@ async function measure(device: PtzDevice, deps: CheckDeps, { query, keep, signal
   if (!keep) return;
   try {
     row.files_location = await saveQuery(deps.store, device, scan, estimate, signal);
+    // Older than any check that may still be at work.
+    const removed = await removeLeftovers(deps.store, device, Date.now() - 1000 * (deps.settings.monitoring.device_timeout + CLOCKS_S), signal);
+    if (removed > 0) deps.log.info({ device: device.device_id, files: removed }, 'files of a PTZ check that did not end were removed');
   } catch (error) {
     // The offset is known; that its pictures could not be kept is said beside it.
     if (!(error instanceof SightlineError)) throw error;

@@ -2,13 +2,16 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import t from 'tap';
 import { loadConfig } from '../../src/config/load.js';
-import type { Features, OffsetResult } from '../../src/ptz/estimate/types.js';
+import type { FeatureMethod, Features, OffsetResult } from '../../src/ptz/estimate/types.js';
 import { createSlack, slackText } from '../../src/ptz/notify/slack.js';
 import { createPtzRecords } from '../../src/ptz/records.js';
 import { insertSql } from '../../src/ptz/results/athena_sql.js';
 import { createJournal } from '../../src/ptz/results/journal.js';
 import { featuresFromText, featuresToText } from '../../src/ptz/scans/features_text.js';
 import { encodePng, pictureFormat } from '../../src/ptz/camera/png.js';
+import { loadReference, saveReference, type NewReference } from '../../src/ptz/scans/reference.js';
+import { localFiles, type FileStore } from '../../src/ptz/storage/files.js';
+import type { PtzDevice } from '../../src/ptz/config/devices.js';
 import type { DeviceOutcome } from '../../src/ptz/types.js';
 import { openStore } from '../../src/store/store.js';
 import { inflateSync } from 'node:zlib';
@@ -102,4 +105,28 @@ t.test('PNG', async (t) => {
   t.same(back, rgb);
   t.equal(pictureFormat(Buffer.from('<html>')), undefined);
   await t.rejects(encodePng(rgb, 6, 4));
+});
+
+t.test('a collection that was broken off before its manifest leaves the former set as it was', async (t) => {
+  const root = t.testdir({});
+  const store = localFiles(root);
+  const device = { deployment: 'd', deployment_folder: 'd', device_id: 'cam' } as PtzDevice;
+  const camera = { width: 640, height: 360, fx: 554, fy: 554, cx: 319.5, cy: 179.5, k1: 0 };
+  const set = (method: FeatureMethod, file_name: string): NewReference => ({
+    camera, method, collected_ms: 0, self_test: { views: 1, usable: 1, unusable: [], zero_deg: 0, neighbours_deg: null, neighbours: 0 },
+    frames: [{
+      captured: {
+        file_name, commanded: null, again: [], frame: { picture: Buffer.from(file_name), format: 'png', from_mono_ms: 0, to_mono_ms: 0, wall_ms: 0 },
+        telemetry: { attitude: { yaw: 1, pitch: 2, roll: 0 }, field_of_view_h: null, field_of_view_v: null, zoom_factor: 1, zoom: null, mono_ms: 0, wall_ms: 0 },
+      },
+      features: { method, width: 640, height: 360, count: 1, xy: Float32Array.of(1, 2), size: Float32Array.of(3), descriptors: new Uint8Array(method === 'orb' ? 32 : 128), descriptor_bytes: method === 'orb' ? 32 : 128 },
+    }],
+  });
+  await saveReference(store, device, set('sift', 'frame_0000_a.png'), 0);
+  const dying: FileStore = { ...store, put: async (key, ...more) => (key.endsWith('/manifest.json') ? Promise.reject(new Error('killed')) : store.put(key, ...more)) };
+  await t.rejects(saveReference(dying, device, set('orb', 'frame_0001_b.png'), 1), /killed/);
+  t.match(await loadReference(store, device), { method: 'sift', views: [{ name: 'frame_0000_a.png', picture: { method: 'sift', descriptor_bytes: 128 } }] });
+  await saveReference(store, device, set('orb', 'frame_0002_c.png'), 2);
+  t.match(await loadReference(store, device), { method: 'orb', views: [{ name: 'frame_0002_c.png' }] });
+  t.same((await store.list('d/cam/reference_scan/')).filter((key) => key.includes('/images/')), ['d/cam/reference_scan/images/frame_0002_c.png'], 'and what was left is gone');
 });

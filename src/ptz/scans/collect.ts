@@ -9,7 +9,7 @@ import type { CapturedFrame, QueryScan } from '../types.js';
 import { goBack, visit } from './extract.js';
 import { readViews } from './folder.js';
 import { lensFor } from './lens.js';
-import { referenceName, viewOf } from './manifests.js';
+import { referenceFolder, referenceName, viewOf } from './manifests.js';
 import { nextCaptureIndex, saveReference } from './reference.js';
 import { withRig, type RigDeps } from './rig.js';
 import { selfTest, type SelfTest } from './self_test.js';
@@ -46,6 +46,7 @@ export async function collectReference(device: PtzDevice, deps: CollectDeps, sig
   const { settings, store } = deps;
   const collected_ms = Date.now();
   await store.check(signal); // before the camera is moved about for minutes
+  await store.clean(referenceFolder(device), signal);
   const first_index = await nextCaptureIndex(store, device, signal);
   const { frames, skipped, camera } = await captureReference(device, deps, first_index, signal);
   const options = offsetOptions(settings, camera, signal);

@@ -1,6 +1,6 @@
 /** Names, folders and manifests of scans, as the systems around read them (docs/PTZ.md has their forms). */
 import type { PtzDevice } from '../config/devices.js';
-import type { PtzView } from '../estimate/types.js';
+import type { FeatureMethod, PtzCamera, PtzView } from '../estimate/types.js';
 import type { CapturedFrame, CapturePosition, Frame, PtzStop, QueryScan, TelemetrySample } from '../types.js';
 
 export const CONTENT_TYPES = { png: 'image/png', jpeg: 'image/jpeg', txt: 'text/plain', json: 'application/json' } as const;
@@ -106,9 +106,13 @@ export interface ReferenceEntry {
   image_sha256: string;
   features: string;
   features_sha256: string;
+  /** Of the whole set, here because this file alone says which set is valid: one that was not finished has changed others already. */
+  camera: PtzCamera;
+  method: FeatureMethod;
+  collected_at: string;
 }
 
-export function referenceEntry(captured: CapturedFrame, capture_index: number, files: Pick<ReferenceEntry, 'image_sha256' | 'features' | 'features_sha256'>): ReferenceEntry {
+export function referenceEntry(captured: CapturedFrame, capture_index: number, set: Pick<ReferenceEntry, 'image_sha256' | 'features' | 'features_sha256' | 'camera' | 'method' | 'collected_at'>): ReferenceEntry {
   const { telemetry, commanded, frame } = captured;
-  return { attitude: telemetry.attitude, ...shown(telemetry), commanded_zoom: commanded?.zoom ?? null, capture_index, timestamp: new Date(frame.wall_ms).toISOString(), ...files };
+  return { attitude: telemetry.attitude, ...shown(telemetry), commanded_zoom: commanded?.zoom ?? null, capture_index, timestamp: new Date(frame.wall_ms).toISOString(), ...set };
 }

@@ -54,7 +54,7 @@ export async function saveReference(store: FileStore, device: PtzDevice, set: Ne
   set.frames.forEach(({ captured, features }, index) => {
     const text = Buffer.from(featuresToText(features));
     const features_name = `${captured.file_name}.txt`;
-    manifest[captured.file_name] = referenceEntry(captured, first_index + index, { image_sha256: sha256(captured.frame.picture), features: features_name, features_sha256: sha256(text) });
+    manifest[captured.file_name] = referenceEntry(captured, first_index + index, { image_sha256: sha256(captured.frame.picture), features: features_name, features_sha256: sha256(text), camera: set.camera, method: set.method, collected_at: new Date(set.collected_ms).toISOString() });
     uploads.push({ key: `${folder}/images/${captured.file_name}`, body: captured.frame.picture, type: CONTENT_TYPES[captured.frame.format] });
     uploads.push({ key: `${folder}/features/${features_name}`, body: text, type: CONTENT_TYPES.txt });
   });
@@ -90,12 +90,11 @@ export async function loadReference(store: FileStore, device: PtzDevice, signal?
   const source = await store.get(`${folder}/manifest.json`, signal);
   if (source === undefined) throw new SightlineError('PTZ_REFERENCE_MISSING', `${device.device_id}: no reference set at ${location}; collect it with "sightline ptz collect"`);
   const manifest = parseJson<Record<string, ReferenceEntry>>(source, `${location}/manifest.json`);
-  const around = await store.get(`${folder}/features/reference_panorama.json`, signal);
-  if (around === undefined) throw new SightlineError('PTZ_REFERENCE_BROKEN', `${location}: expected features/reference_panorama.json, there is none`);
-  const { camera, method, collected_at } = parseJson<Panorama>(around, `${location}/features/reference_panorama.json`);
-  if (!isCamera(camera) || !['sift', 'akaze', 'orb'].includes(method)) throw new SightlineError('PTZ_REFERENCE_BROKEN', `${location}/features/reference_panorama.json: expected camera {width, height, fx, fy, cx, cy, k1} and method`);
   const entries = Object.entries(manifest).filter(([, entry]) => typeof entry === 'object' && typeof entry.features === 'string');
-  if (entries.length === 0) throw new SightlineError('PTZ_REFERENCE_BROKEN', `${location}/manifest.json: expected at least one frame with features`);
+  const [, first] = entries[0] ?? [];
+  if (first === undefined) throw new SightlineError('PTZ_REFERENCE_BROKEN', `${location}/manifest.json: expected at least one frame with features`);
+  const { camera, method, collected_at } = first;
+  if (!isCamera(camera) || !['sift', 'akaze', 'orb'].includes(method)) throw new SightlineError('PTZ_REFERENCE_BROKEN', `${location}/manifest.json: expected camera {width, height, fx, fy, cx, cy, k1} and method in each entry; collect the set anew`);
   const views: PtzView[] = [];
   const waiting = [...entries];
   const lanes = Array.from({ length: PARALLEL }, async () => {

@@ -1,6 +1,6 @@
 /** Where pictures, features and manifests are kept: a bucket, or a folder of this machine with the same keys. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SightlineError } from '../../errors.js';
 
@@ -13,10 +13,15 @@ export interface FileStore {
   /** All keys that begin with the prefix, sorted. */
   list(prefix: string, signal?: AbortSignal): Promise<string[]>;
   remove(keys: readonly string[], signal?: AbortSignal): Promise<void>;
+  /** Removes what processes that were killed left half-written under a folder. */
+  clean(folder: string, signal?: AbortSignal): Promise<void>;
   /** Is the place there and writable by us? */
   check(signal?: AbortSignal): Promise<void>;
   close(): void;
 }
+
+/** Writing a file takes seconds: one that is this old and unfinished has lost its writer. */
+const ABANDONED_MS = 3_600_000;
 
 /** Files under a folder, written whole or not at all. */
 export function localFiles(root: string): FileStore {
@@ -60,6 +65,21 @@ export function localFiles(root: string): FileStore {
     },
     async remove(keys) {
       for (const key of keys) await rm(at(key), { force: true });
+      // Folders that this emptied; one in which somebody has put a file since stays.
+      const folders = new Set(keys.map((key) => path.dirname(at(key))));
+      for (const folder of folders) for (let one = folder; one !== root && (await gone(one)); ) one = path.dirname(one);
+    },
+    async clean(folder) {
+      try {
+        const entries = await readdir(at(folder), { recursive: true, withFileTypes: true });
+        for (const { name, parentPath } of entries.filter((entry) => entry.isFile() && entry.name.endsWith('.part'))) {
+          const file = path.join(parentPath, name);
+          const { mtimeMs } = await stat(file);
+          if (Date.now() - mtimeMs > ABANDONED_MS) await rm(file, { force: true });
+        }
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT') throw failed('clean', at(folder), error);
+      }
     },
     async check() {
       try {
@@ -73,6 +93,18 @@ export function localFiles(root: string): FileStore {
     },
     close: () => undefined,
   };
+}
+
+/** Removes an empty folder; false where it is not empty. */
+async function gone(folder: string): Promise<boolean> {
+  try {
+    await rmdir(folder);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST') return false;
+    if (codeOf(error) === 'ENOENT') return true;
+    throw failed('remove', folder, error);
+  }
 }
 
 function failed(verb: string, file: string, error: unknown): SightlineError {

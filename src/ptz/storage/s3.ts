@@ -74,6 +74,7 @@ export function s3Files(aws: PtzSettings['aws'], bucket: string): FileStore {
         }
       }
     },
+    clean: async () => undefined, // an object is there whole or not at all
     async check(signal) {
       try {
         await client.send(new HeadBucketCommand({ Bucket: bucket }), abort(signal));
