@@ -26,7 +26,7 @@ async function tabTo(page: Page, name: string): Promise<void> {
 t.test('the pages', { skip, timeout: 400_000 }, async (t) => {
   const folder = await mkdtemp(path.join(tmpdir(), 'sightline-pages-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
-  const [url, video] = await Promise.all([startDaemon(t, path.join(folder, 'state')), faceVideo(folder)]);
+  const [{ url }, video] = await Promise.all([startDaemon(t, path.join(folder, 'state')), faceVideo(folder)]);
   const browser = await openBrowser(video);
   t.teardown(() => browser.close());
 

@@ -42,7 +42,7 @@ async function openPage(t: Test, url: string, candidate: string, preload?: strin
 t.test('the calibration page in Firefox', { skip, timeout: 400_000 }, async (t) => {
   const folder = await mkdtemp(path.join(tmpdir(), 'sightline-pages-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
-  const [url, faces] = await Promise.all([startDaemon(t, path.join(folder, 'state')), faceCanvas(folder)]);
+  const [{ url }, faces] = await Promise.all([startDaemon(t, path.join(folder, 'state')), faceCanvas(folder)]);
 
   await t.test('its own camera shows no face: the page says so and offers ways on', async (t) => {
     const page = await openPage(t, url, 'firefox-none');

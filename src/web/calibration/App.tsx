@@ -54,6 +54,13 @@ export function App(): ReactNode {
     before.current = step;
   }, [step]);
 
+  /** @returns whether it is a token that is missing, refused or over */
+  const askToken = (error: unknown): boolean => {
+    if (!(error instanceof ApiError) || error.status !== 401) return false;
+    setSignIn(tokens.current === 0 ? 'asked' : 'refused');
+    return true;
+  };
+
   /** Runs what may fail; a missing or refused token leads to the sign-in. */
   const attempt = async (words: string, work: () => Promise<void>): Promise<void> => {
     setBusy(words);
@@ -61,8 +68,7 @@ export function App(): ReactNode {
     try {
       await work();
     } catch (error) {
-      if (error instanceof ApiError && error.status === 401) setSignIn(tokens.current === 0 ? 'asked' : 'refused');
-      else setProblem(wordsOf(error));
+      if (!askToken(error)) setProblem(wordsOf(error));
     } finally {
       setBusy('');
     }
@@ -114,6 +120,7 @@ export function App(): ReactNode {
     } catch (error) {
       leaveFullscreen();
       setProblem(wordsOf(error));
+      askToken(error);
     }
   };
 

@@ -87,8 +87,9 @@ function errorOf({ error_deg, error_px }: PointOutcome): string {
 const RIM = 0.12;
 
 function Picture({ points, checks, ratio }: { points: readonly PointOutcome[]; checks: readonly PointOutcome[]; ratio: number }): ReactNode {
-  const height = 100 / ratio;
-  const x = (share: number): number => 100 * Math.max(-RIM, Math.min(1 + RIM, share));
+  // The longer side counts 100, so that marks have the same size on a phone held upright.
+  const [width, height] = ratio >= 1 ? [100, 100 / ratio] : [100 * ratio, 100];
+  const x = (share: number): number => width * Math.max(-RIM, Math.min(1 + RIM, share));
   const y = (share: number): number => height * Math.max(-RIM, Math.min(1 + RIM, share));
   const group = (outcomes: readonly PointOutcome[], kind: string): ReactNode =>
     outcomes.map(({ target, gazes, median }, index) => (
@@ -101,8 +102,8 @@ function Picture({ points, checks, ratio }: { points: readonly PointOutcome[]; c
     ));
   return (
     <figure className="result-picture">
-      <svg viewBox={`${-100 * RIM} ${-height * RIM} ${100 * (1 + 2 * RIM)} ${height * (1 + 2 * RIM)}`} role="img" aria-label="The screen with its points and where your gaze was found; the table beside it has the numbers">
-        <rect className="screen" x="0" y="0" width="100" height={height} rx="1" />
+      <svg viewBox={`${-width * RIM} ${-height * RIM} ${width * (1 + 2 * RIM)} ${height * (1 + 2 * RIM)}`} role="img" aria-label="The screen with its points and where your gaze was found; the table beside it has the numbers">
+        <rect className="screen" x="0" y="0" width={width} height={height} rx="1" />
         {group(points, 'point')}
         {group(checks, 'held')}
       </svg>

@@ -24,6 +24,11 @@ export function readEntry(): Entry {
   };
 }
 
+/** A link that is opened where the page already is would change the address only, and leave its token there. */
+export function followLinks(): void {
+  window.addEventListener('hashchange', () => { if (window.location.hash !== '') window.location.reload(); });
+}
+
 /** Of a candidate's own token; the server checks it, here it only fills in a field. */
 function candidateOf(token: string | undefined): string {
   try {

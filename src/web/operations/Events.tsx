@@ -78,7 +78,7 @@ function Clip({ id }: { id: number }): ReactNode {
       setProblem(wordsOf(error));
     }
   };
-  return <> · <button type="button" className="link" onClick={() => { void save(); }} aria-label={`Save the clip of event ${id}`}>save clip</button>{problem !== '' && <span role="alert"> {problem}</span>}</>;
+  return <> · <button type="button" className="link" onClick={() => { void save(); }} aria-label={`Save clip of event ${id}`}>Save clip</button>{problem !== '' && <span role="alert"> {problem}</span>}</>;
 }
 
 function toneOf(severity: string): string {

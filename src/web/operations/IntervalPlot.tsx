@@ -10,10 +10,10 @@ export interface IntervalPoint {
 }
 
 const WIDTH = 360;
-const HEIGHT = 110;
+const HEIGHT = 122;
 const LEFT = 58;
 const RIGHT = 8;
-const TOP = 8;
+const TOP = 20;
 const BOTTOM = 20;
 
 export function IntervalPlot({ title, label, points }: { title: string; label: string; points: readonly IntervalPoint[] }): ReactNode {
@@ -32,7 +32,7 @@ export function IntervalPlot({ title, label, points }: { title: string; label: s
           <text x={LEFT - 6} y={y(value) + 3.5} textAnchor="end">{number(value, reach < 0.01 ? 4 : 3)}°</text>
         </g>
       ))}
-      <text x={4} y={TOP + 4} className="name">{label}</text>
+      <text x={LEFT} y={10} className="name">{label}</text>
       <text x={LEFT} y={HEIGHT - 5}>{moment(new Date(from).toISOString())}</text>
       {points.length > 1 && <text x={WIDTH - RIGHT} y={HEIGHT - 5} textAnchor="end">{moment(new Date(from + span).toISOString())}</text>}
       {points.map(({ at_ms, value, half }, index) =>

@@ -61,7 +61,12 @@ function optionsOf(element: HTMLElement, labels: string[]): UPlot.Options {
     legend: { show: false },
     cursor: { show: false },
     scales: { y: { range: (_plot, _min, max) => [0, max === null || max <= 0 ? 1 : max * 1.1] } },
-    axes: [{ ...axis }, { ...axis, size: 58 }],
+    axes: [{ ...axis, space: 70, values: (_plot, splits, _axis, _space, step_s) => splits.map((at_s) => clock(at_s, step_s)) }, { ...axis, size: 58 }],
     series: [{}, ...labels.map((label, index) => ({ label, stroke: COLOURS[index % COLOURS.length] ?? '', width: 2, points: { show: false }, spanGaps: true }))],
   };
+}
+
+/** Time of day on the axis, short enough for a phone: uPlot's own labels bring the date, in one country's order. */
+function clock(at_s: number, step_s: number): string {
+  return new Date(at_s * 1000).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', ...(step_s < 60 ? { second: '2-digit' } : {}), hourCycle: 'h23' });
 }

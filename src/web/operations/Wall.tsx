@@ -22,7 +22,7 @@ export function Wall({ cameras }: { cameras: readonly CameraView[] }): ReactNode
           <button className="quiet" type="button" aria-pressed={only === 'trouble'} onClick={() => { setOnly(only === 'all' ? 'trouble' : 'all'); }}>
             {only === 'all' ? `Show the ${trouble.length} with trouble` : 'Show all'}
           </button>
-        ) : <span className="note">all well</span>}
+        ) : cameras.length > 0 && <span className="note">all well</span>}
       </div>
       {cameras.length === 0 && <p className="note">No camera is registered: <code>sightline cameras add</code>, or <code>POST /api/cameras</code>.</p>}
       <ul className="wall">

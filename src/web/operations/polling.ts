@@ -34,6 +34,7 @@ export function usePolled<T>(read: (signal: AbortSignal) => Promise<T>, every_ms
   useEffect(() => {
     const stop = new AbortController();
     const { signal } = stop;
+    setState((before) => (before.status === 200 ? before : { ...before, problem: '', status: 200 })); // what was refused to another key says nothing of this one
     const loop = async (): Promise<void> => {
       for (let failures = 0; ; ) {
         await seen(signal);
