@@ -90,8 +90,8 @@ export function gazeOf(dispatcher: Pick<Dispatcher, 'still' | 'stillStats'>): Ga
   return {
     still: (file) => dispatcher.still(file),
     load() {
-      const { waiting, latency_ms } = dispatcher.stillStats();
-      return { waiting, latency_p95_ms: latency_ms?.[1] ?? null };
+      const { waiting, waiting_for_ms, done } = dispatcher.stillStats();
+      return { waiting, waiting_for_ms, answered: done };
     },
   };
 }

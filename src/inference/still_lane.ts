@@ -20,6 +20,8 @@ export interface StillTicket {
 
 export interface StillStats {
   waiting: number;
+  /** How long there has been a waiting picture without a break; 0 = none waits. */
+  waiting_for_ms: number;
   done: number;
   /** Pictures that were not looked at, by reason. */
   dropped: { full: number; late: number; failed: number; stopped: number };
@@ -33,6 +35,7 @@ export class StillLane {
   readonly #dropped = { full: 0, late: 0, failed: 0, stopped: 0 };
   #done = 0;
   #stopped = false;
+  #waiting_since_us = 0;
 
   constructor(private readonly now_us: () => number) {}
 
@@ -44,7 +47,9 @@ export class StillLane {
   push(file: Uint8Array): Promise<StillResult> {
     if (this.#stopped) return Promise.resolve(this.drop('stopped'));
     if (this.#waiting.length >= STILLS_WAITING_MAX) return Promise.resolve(this.drop('full'));
-    return new Promise((settle) => this.#waiting.push({ file, since_us: this.now_us(), settle }));
+    const since_us = this.now_us();
+    if (this.#waiting.length === 0) this.#waiting_since_us = since_us;
+    return new Promise((settle) => this.#waiting.push({ file, since_us, settle }));
   }
 
   /** The pictures of the next task, the oldest first; those that waited too long are answered and left out. */
@@ -82,7 +87,8 @@ export class StillLane {
 
   stats(): StillStats {
     const latency_ms = this.#latency_us.read(0.5, 0.95, 0.99)?.map((us) => us / 1000) ?? null;
-    return { waiting: this.#waiting.length, done: this.#done, dropped: { ...this.#dropped }, latency_ms };
+    const waiting = this.#waiting.length;
+    return { waiting, waiting_for_ms: waiting === 0 ? 0 : (this.now_us() - this.#waiting_since_us) / 1000, done: this.#done, dropped: { ...this.#dropped }, latency_ms };
   }
 
   private drop(reason: keyof StillStats['dropped']): StillResult {

@@ -2,8 +2,9 @@
 import { calibration } from './calibration.js';
 import { daySoak } from './day.js';
 import { faults } from './faults.js';
+import { gaze } from './gaze.js';
 import { outageSoak } from './outage.js';
 import { reconnects } from './reconnects.js';
 import type { Soak } from './soak.js';
 
-export const SOAKS: readonly Soak[] = [calibration, daySoak, faults, outageSoak, reconnects];
+export const SOAKS: readonly Soak[] = [calibration, daySoak, faults, gaze, outageSoak, reconnects];

@@ -41,6 +41,7 @@ export function createResults(context: ServiceContext) {
         throw error;
       } finally {
         live.forget(session_id);
+        context.pace.gone(session_id);
       }
     },
 

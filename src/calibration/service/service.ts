@@ -155,6 +155,7 @@ export class CalibrationService {
       await context.access.check(caller, 'frames_add', { candidate_id, session_id: id, detail: 'first frames since the service started' });
       live.audited = true;
     }
+    this.#pace.present(id);
     return { answers: await work.process(live, frames), recommended_fps: this.#pace.recommended(), session_id: id };
   }
 

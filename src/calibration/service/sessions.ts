@@ -90,6 +90,7 @@ export function createSessions(context: ServiceContext) {
         ...(clock.timezone === null ? {} : { timezone: clock.timezone }), ...(clock.clock_offset_ms === null ? {} : { clock_offset_ms: clock.clock_offset_ms }),
       });
       live.forget(session_id);
+      context.pace.present(session_id);
       return {
         session_id, candidate_id, status: 'ready' as const, screen_info: screen,
         calibration_config: {

@@ -5,8 +5,8 @@ import type { SessionStatus } from '../../store/calibration/schema.js';
 /** Looks at picture files; the daemon's dispatcher, or recorded vectors in a test. Never rejects. */
 export interface GazeSource {
   still(file: Uint8Array): Promise<StillResult>;
-  /** Pictures that wait, and accepted to result of the last ones (p95); null before the first. */
-  load(): { waiting: number; latency_p95_ms: number | null };
+  /** Pictures that wait, for how long some have been waiting without a break (0 = none waits), and how many were answered ever. */
+  load(): { waiting: number; waiting_for_ms: number; answered: number };
 }
 
 export interface ServiceLog {
