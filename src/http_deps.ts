@@ -21,7 +21,8 @@ export function httpDeps(stages: Stages): HttpDeps {
     settings: { ...config.server, eye_origins: config.eye_tracking.allowed_origins },
     eye_tracking: stages.eyes,
     version: options.version,
-    log: options.log,
+    // Pages and scripts ask again and again: what fails fails often.
+    log: { info: (fields, message) => { options.log.info(fields, message); }, warn: stages.repeats.warn, error: stages.repeats.error },
     health: {
       live: () => liveness(progress.look(partsOf(stages), performance.now())),
       ready: () =>

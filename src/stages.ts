@@ -70,7 +70,7 @@ export interface Stages {
   eyes: OpenEyeTracking | undefined;
   registry: LiveRegistry;
   metrics: Metrics;
-  /** Says repeated camera faults once a minute. */
+  /** Says repeated faults once a minute, with how often they came. */
   repeats: Repeats;
   /** Samples of the last hour; empty until everything runs. */
   history: History;
@@ -98,29 +98,25 @@ export function joinStages(options: AppOptions, opened: { addon: CaptureAddon; s
     addon,
     registry: options.extra_cameras ? mergeSources(registry, options.extra_cameras) : registry,
     settings: cameraSettings(config),
-    log: {
-      info: (fields, message) => { log.info(fields, message); },
-      warn: (fields, message) => { repeats.warn(fields, message); },
-      error: (fields, message) => { log.error(fields, message); },
-    },
+    log: { info: (fields, message) => { log.info(fields, message); }, warn: repeats.warn, error: repeats.error },
     onSecrets: (secrets) => { options.secrets.add(secrets); },
   });
   const info = addon.info();
   const metrics = createMetrics(metricSources(() => stages), { version: options.version, simd: info.simd, libav: info.libav });
   const delivery = createDelivery({ store, settings: config, log, metrics, staffOf: (camera_id) => frames.staffOf(camera_id) });
   const learning = new Learning({ db: store.db, config, delivery, log });
-  const events = new EventRecorder({ db: store.db, settings: config.evidence, state_dir: config.state_dir, addon, log: { warn: (fields, message) => { repeats.warn(fields, message); } } });
+  const events = new EventRecorder({ db: store.db, settings: config.evidence, state_dir: config.state_dir, addon, log: repeats });
   const dispatcher: Dispatcher = new Dispatcher({
     addon,
     workers: engine.workers,
     target_rows: engine.layout.target_rows,
     latency_budget_us: config.processing.latency_budget_ms * 900,
     slow_after_ms: SLOW_AFTER_MS,
-    onSlow: (batch) => { log.error({ rows: batch.rows.length, after_ms: SLOW_AFTER_MS }, 'an inference worker does not answer'); },
+    onSlow: (batch) => { repeats.error({ rows: batch.rows.length, after_ms: SLOW_AFTER_MS }, 'an inference worker does not answer'); },
     onFrames: (answer, batch) => frames.take(answer.frames, batch),
     onLost: (batch, error) => {
       report.lost(batch.rows.length);
-      log.error({ rows: batch.rows.length, err: error }, 'a batch was lost');
+      repeats.error({ rows: batch.rows.length, err: error }, 'a batch was lost');
     },
     onAnswer: (answer) => {
       report.answer(answer);
@@ -145,7 +141,7 @@ export function joinStages(options: AppOptions, opened: { addon: CaptureAddon; s
     report,
     observe: { latency: (seconds) => { metrics.observeLatency(seconds); } },
     monotonicUs: () => addon.monotonicUs(),
-    log,
+    log: repeats,
   });
   const degradation = new Degradation({
     cameras,

@@ -59,7 +59,7 @@ export function describe(leaf: Leaf): string {
     case 'string':
       return `text of ${leaf.minLength ?? 0} to ${leaf.maxLength ?? 'any number of'} characters`;
     case 'array':
-      return `a list of different ${leaf.items === undefined ? 'values' : describe(leaf.items).replace('one of ', '')}`;
+      return leaf.items?.properties === undefined ? `a list of different ${leaf.items === undefined ? 'values' : describe(leaf.items).replace('one of ', '')}` : `a list of objects with ${Object.keys(leaf.items.properties).join(', ')}`;
     default:
       return leaf.minProperties === undefined ? 'an object' : `an object with at least ${leaf.minProperties} field`;
   }

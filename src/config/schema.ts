@@ -218,7 +218,7 @@ const Shift = Type.Object(
 );
 
 const Staff = Type.Object(
-  { roster: Type.Array(Shift, { description: 'who is seen at a camera by time of day; the first that fits wins, then the staff_id of the camera', default: [], maxItems: 10_000 }) },
+  { roster: Type.Array(Shift, { description: 'who is seen at a camera by time of day ("from" and "to" as HH:MM in php_system.timezone, "days" from "mon" to "sun", without them every day); the first that fits wins, then the staff_id of the camera', default: [], maxItems: 10_000 }) },
   { ...closed, description: 'who is seen where' },
 );
 

@@ -85,7 +85,7 @@ export async function createServer(deps: HttpDeps): Promise<Server> {
   });
   app.setErrorHandler<FastifyError | SightlineError>((error, request, reply) => {
     const { status, code, message } = answerTo(error);
-    if (status >= 500) log.error({ err: error, method: request.method, route: request.routeOptions.url ?? '' }, 'request failed');
+    if (status >= 500) log.error({ err: error, code, method: request.method, route: request.routeOptions.url ?? '' }, 'request failed');
     return reply.code(status).send(body(code, message));
   });
 

@@ -2,7 +2,8 @@
 
 /** What repeats are said with: pino's signature. */
 export interface RepeatLog {
-  warn(fields: Record<string, unknown>, message: string): void;
+  warn: (fields: Record<string, unknown>, message: string) => void;
+  error: (fields: Record<string, unknown>, message: string) => void;
 }
 
 export interface RepeatsOptions {
@@ -14,9 +15,8 @@ export interface RepeatsOptions {
   max_kinds?: number;
 }
 
-export interface Repeats {
-  /** A kind is `fields.code` with `fields.camera_id`. */
-  warn(fields: Record<string, unknown>, message: string): void;
+/** Its `warn` and `error`: a kind is `fields.code` (the message, where there is none) with `fields.camera_id`. */
+export interface Repeats extends RepeatLog {
   /** Says the counts of the windows that are over; to be called every now and then, by a timer of the owner. */
   sweep(): void;
   /** Says all counts at once: before the end. */
@@ -26,6 +26,7 @@ export interface Repeats {
 interface Kind {
   since: number;
   more: number;
+  level: 'warn' | 'error';
   fields: Record<string, unknown>;
   message: string;
 }
@@ -37,23 +38,26 @@ export function createRepeats({ log, now, window_ms, max_kinds = 1000 }: Repeats
     kinds.delete(key);
     if (kind.more === 0) return;
     const seconds = Math.round((now() - kind.since) / 1000);
-    log.warn({ ...kind.fields, repeats: kind.more }, `${kind.more} more in ${seconds} s, the last: ${kind.message}`);
+    log[kind.level]({ ...kind.fields, repeats: kind.more }, `${kind.more} more in ${seconds} s, the last: ${kind.message}`);
+  }
+
+  function say(level: Kind['level'], fields: Record<string, unknown>, message: string): void {
+    const key = JSON.stringify([level, fields.code ?? message, fields.camera_id]);
+    const kind = kinds.get(key);
+    if (kind !== undefined && now() - kind.since < window_ms) {
+      Object.assign(kind, { more: kind.more + 1, fields, message });
+      return;
+    }
+    if (kind !== undefined) close(key, kind);
+    const [oldest] = kinds;
+    if (kinds.size >= max_kinds && oldest !== undefined) close(...oldest);
+    kinds.set(key, { since: now(), more: 0, level, fields, message });
+    log[level](fields, message);
   }
 
   return {
-    warn(fields, message) {
-      const key = JSON.stringify([fields.code ?? message, fields.camera_id]);
-      const kind = kinds.get(key);
-      if (kind !== undefined && now() - kind.since < window_ms) {
-        Object.assign(kind, { more: kind.more + 1, fields, message });
-        return;
-      }
-      if (kind !== undefined) close(key, kind);
-      const [oldest] = kinds;
-      if (kinds.size >= max_kinds && oldest !== undefined) close(...oldest);
-      kinds.set(key, { since: now(), more: 0, fields, message });
-      log.warn(fields, message);
-    },
+    warn: (fields, message) => { say('warn', fields, message); },
+    error: (fields, message) => { say('error', fields, message); },
     sweep() {
       for (const [key, kind] of kinds) if (now() - kind.since >= window_ms) close(key, kind);
     },

@@ -80,7 +80,7 @@ t.test('lines for a terminal', async (t) => {
 t.test('repeats are said once a window', async (t) => {
   let now = 0;
   const said: [Record<string, unknown>, string][] = [];
-  const repeats = createRepeats({ log: { warn: (fields, message) => said.push([fields, message]) }, now: () => now, window_ms: 60_000, max_kinds: 2 });
+  const repeats = createRepeats({ log: { warn: (fields, message) => said.push([fields, message]), error: (fields, message) => said.push([fields, `error: ${message}`]) }, now: () => now, window_ms: 60_000, max_kinds: 2 });
   const warn = (camera_id: number, message = 'decode error') => repeats.warn({ code: 'DECODE', camera_id }, message);
   for (let i = 0; i < 13; i++) warn(1, `decode error ${i}`);
   warn(2);
@@ -98,4 +98,8 @@ t.test('repeats are said once a window', async (t) => {
   t.ok(said.some(([fields]) => fields.repeats === 1), 'a kind that gives way is flushed');
   repeats.flush();
   repeats.flush();
+  said.length = 0;
+  for (let i = 0; i < 3; i++) repeats.error({ rows: i }, 'a batch was lost');
+  repeats.flush();
+  t.same(said, [[{ rows: 0 }, 'error: a batch was lost'], [{ rows: 2, repeats: 2 }, 'error: 2 more in 0 s, the last: a batch was lost']], 'an error stays one, without a code its message is its kind');
 });

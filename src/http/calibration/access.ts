@@ -34,7 +34,7 @@ export async function calibrationAccess(app: Server, { calibration, log }: HttpD
   });
   app.setErrorHandler<Error & { statusCode?: number; code?: string; status?: number; validation?: unknown }>((error, request, reply) => {
     const { status, code, message } = answerTo(error);
-    if (status >= 500) log.error({ err: error, method: request.method, route: request.routeOptions.url ?? '' }, 'request failed');
+    if (status >= 500) log.error({ err: error, code, method: request.method, route: request.routeOptions.url ?? '' }, 'request failed');
     if (status === 401) reply.header('www-authenticate', 'Bearer');
     return reply.code(status).send({ detail: status === 422 ? problemList(message) : message, error: { code, message } });
   });
