@@ -1,12 +1,13 @@
 /** The daemon as its users start it: the demo end to end, bad configuration, and no callback lost over `kill -9`. */
 import t, { type Test } from 'tap';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import { startReceiver, type Receiver } from '../../src/demo/receiver.js';
 
@@ -81,6 +82,18 @@ t.test('the demo: every camera streams, all three result types arrive, it stops 
   t.ok(analysis.objects.some((object) => object.label === 'person') && analysis.persons.length > 0);
   t.match(await (await fetch(`${daemon.url}/metrics`)).text(), /sightline_frames_total\{camera_id="1"\} [1-9]/);
   t.equal((await fetch(`${daemon.url}/`)).status, 200);
+
+  const alert = await until('an alert with its clip', 60, async () => {
+    const { events } = await json<{ events: { id: number; clip_path: string | null }[] }>(`${daemon.url}/api/events?kind=anomaly_alert`);
+    return events.find(({ clip_path }) => clip_path !== null) ?? null;
+  });
+  const clip = path.join(state, `clip${path.extname(alert.clip_path ?? '')}`);
+  await writeFile(clip, Buffer.from(await (await fetch(`${daemon.url}/api/events/${alert.id}/clip`)).arrayBuffer()));
+  const probe = await promisify(execFile)('ffprobe', ['-v', 'error', '-count_packets', '-show_entries', 'frame=key_frame:stream=nb_read_packets', '-of', 'json', clip]);
+  const { frames, streams: [video] } = JSON.parse(probe.stdout) as { frames: { key_frame: number }[]; streams: { nb_read_packets: string }[] };
+  t.equal(probe.stderr, '', 'a decoder has nothing to say about it');
+  t.equal(frames[0]?.key_frame, 1);
+  t.ok(frames.length > 1 && frames.length === Number(video?.nb_read_packets), `${frames.length} frames of ${video?.nb_read_packets ?? 0} packets`);
 
   daemon.process.kill('SIGTERM');
   t.equal(await daemon.exited, 0);
