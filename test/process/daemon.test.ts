@@ -63,6 +63,9 @@ t.test('the demo: every camera streams, all three result types arrive, it stops 
   t.ok(cameras.every((camera) => camera.frames > 0), 'each has delivered frames');
   t.notMatch(JSON.stringify(cameras), /gate:7/, 'no password is shown');
 
+  const { models } = await json<{ models: Record<string, { state: string; provider: string | null; failures: number }> }>(`${daemon.url}/api/pipeline`);
+  t.ok(Object.keys(models).length >= 6 && Object.values(models).every(({ state, provider }) => state === 'running' && provider !== null), `every model is loaded: ${JSON.stringify(models)}`);
+
   const receiver = /"receiver":"([^"]+)"/.exec(daemon.output())?.[1] ?? '';
   type Received = { counts: Record<string, number>; invalid: number; recent: { problem: string | null }[] };
   const received = await until<Received>('all three result types', 90, async () => {

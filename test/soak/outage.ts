@@ -9,7 +9,7 @@ import { phpJson, sealEnvelope } from '../../src/cameras/envelope.js';
 import { DEMO_CLIPS } from '../../src/demo/cameras.js';
 import { rtspServerBinary, startRtspServer, type RtspServer } from '../../src/demo/rtsp_server.js';
 import { mariadbMissing, startMariadb, type Mariadb } from '../fixtures/mariadb.js';
-import { phpMissing, startPhpReceiver, type PhpReceiver } from '../fixtures/php_receiver.js';
+import { phpMissing, RECEIVER_TABLES, startPhpReceiver, type PhpReceiver } from '../fixtures/php_receiver.js';
 import { sleep, startDaemon, until, type SoakDaemon } from './daemon.js';
 import { claim, type Soak, type SoakClaim, type SoakContext, type SoakReport } from './soak.js';
 
@@ -27,12 +27,7 @@ const SHORT: Timeline = { calm: 2, receiver_away: 3, database_away: 4, between: 
 interface World { root: string; scratch: string; db: Mariadb; rtsp: RtspServer; receiver: PhpReceiver; receiver_port: number; config: string; env: Record<string, string> }
 interface Seen { texts: { where: string; text: string }[]; stops: { from_ms: number; to_ms: number; daemon: boolean }[]; registry_down: boolean; registry_back: boolean; oldest_frame_ms: number }
 
-const TABLES = [
-  `CREATE TABLE camera_network (camera_id INT PRIMARY KEY, camera_name VARCHAR(100), location VARCHAR(200), outlet_id INT, stream_url_encrypted TEXT, priority INT DEFAULT 5, online TINYINT(1) DEFAULT 1, health_status VARCHAR(255), last_seen DATETIME, staff_id INT)`,
-  `CREATE TABLE callback_log (id BIGINT AUTO_INCREMENT PRIMARY KEY, idempotency_key VARCHAR(64), result_type VARCHAR(32), camera_id INT, at_frame VARCHAR(32), received_ms BIGINT)`,
-  `CREATE TABLE cv_analysis_results (analysis_id INT AUTO_INCREMENT PRIMARY KEY, staff_id INT, camera_id INT, analysis_period VARCHAR(16), analysis_date DATE, total_frames_analyzed INT, behavioral_indicators JSON, UNIQUE (staff_id, analysis_date, analysis_period))`,
-  `CREATE TABLE cv_behavioral_detections (id BIGINT AUTO_INCREMENT PRIMARY KEY, staff_id INT NOT NULL, camera_id INT NOT NULL, detection_timestamp DATETIME NOT NULL, detection_type VARCHAR(64), confidence_score DECIMAL(5,3), context_data JSON, video_frame_path VARCHAR(255))`,
-];
+const CAMERA_TABLE = `CREATE TABLE camera_network (camera_id INT PRIMARY KEY, camera_name VARCHAR(100), location VARCHAR(200), outlet_id INT, stream_url_encrypted TEXT, priority INT DEFAULT 5, online TINYINT(1) DEFAULT 1, health_status VARCHAR(255), last_seen DATETIME, staff_id INT)`;
 
 export const outageSoak: Soak = {
   name: 'outage',
@@ -55,7 +50,7 @@ export const outageSoak: Soak = {
 async function openWorld({ root, scratch, short }: SoakContext, closers: (() => Promise<unknown>)[]): Promise<World> {
   const db = await startMariadb();
   closers.push(() => db.close());
-  for (const table of TABLES) await db.query(table);
+  for (const table of [CAMERA_TABLE, ...RECEIVER_TABLES]) await db.query(table);
   const rtsp = await startRtspServer({ binary: rtspServerBinary(root) });
   closers.push(() => rtsp.close());
   for (const [index, file] of CLIPS.entries()) {

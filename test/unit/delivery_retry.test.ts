@@ -236,3 +236,22 @@ t.test('the payload that the receiver stumbles over does not stay the probe', as
     await world.close();
   }
 });
+
+t.test('an error of a callback is logged with its camera and its code, and the other cameras’ callbacks go on', async (t) => {
+  const kept = /callback failed, it is kept and tried again/;
+  const replies: [Reply, string, RegExp, RegExp][] = [
+    ['silence', 'warn', /^timeout$/, kept], [{ error: 'ECONNREFUSED' }, 'warn', /refused/i, kept], [{ status: 200, text: '{"success": false, "error": "x"}' }, 'warn', /^not_success$/, kept],
+    [{ status: 400, text: '{"success": false, "error": "x"}' }, 'error', /^http_400$/, /refuses callbacks; they are kept as dead letters/],
+  ];
+  for (const [reply, level, code, message] of replies) {
+    const world = await deliveryWorld();
+    world.answer(({ body }) => (body.camera_id === 5 ? reply : OK));
+    await world.put(frame(5));
+    await world.put(frame(6));
+    await world.clock.advance(6_000);
+    const told = world.logs.find(({ fields }) => fields['camera_id'] === 5);
+    t.match(told, { level, message, fields: { result_type: 'frame_analysis', code } });
+    t.ok(world.delivery.status().delivered >= 1, 'camera 6');
+    await world.close();
+  }
+});

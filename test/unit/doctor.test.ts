@@ -1,6 +1,10 @@
 /** `sightline doctor`: each finding says how to mend it, and shows no secret. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { loadConfig } from '../../src/config/load.js';
+import { gpuPresent } from '../../src/gpu.js';
 import { examine } from '../../src/service/doctor.js';
 
 t.test('what is away is named with a way to mend it', async (t) => {
@@ -13,4 +17,24 @@ t.test('what is away is named with a way to mend it', async (t) => {
   t.equal(by.get('state')?.state, 'ok');
   for (const one of findings) t.equal(one.mend === '', one.state === 'ok', `${one.name}: ${one.found}`);
   t.notMatch(JSON.stringify(findings), /hidden-/);
+});
+
+t.test('GPU detection: found where its device nodes are, and where there is none inference on the CPU is said', async (t) => {
+  const devices = t.testdir();
+  t.notOk(gpuPresent(devices));
+  writeFileSync(join(devices, 'nvidiactl'), '');
+  t.notOk(gpuPresent(devices), 'the driver without a device');
+  writeFileSync(join(devices, 'nvidia0'), '');
+  t.ok(gpuPresent(devices));
+
+  const listed = spawnSync('nvidia-smi', ['-L'], { encoding: 'utf8', timeout: 30_000 });
+  const cards = '/proc/driver/nvidia/gpus';
+  if (listed.status === 0 && /^GPU 0:/m.test(listed.stdout)) t.ok(gpuPresent(), 'the driver lists one');
+  else if (gpuPresent()) t.ok(existsSync(cards) && readdirSync(cards).length > 0, 'the kernel knows it');
+  for (const [use_gpu, state] of [[true, gpuPresent() ? 'ok' : 'warning'], [false, 'ok']] as const) {
+    const file = join(t.testdirName, `use_gpu_${use_gpu}.json`);
+    writeFileSync(file, JSON.stringify({ processing: { use_gpu }, php_system: { callback_url: 'http://127.0.0.1:1/x' } }));
+    const found = (await examine({ root: process.cwd(), config: loadConfig({ file, env: {}, cwd: devices }) })).find(({ name }) => name === 'gpu');
+    t.match(found, { state, found: gpuPresent() ? /an NVIDIA GPU is there|not wanted/ : use_gpu ? /no NVIDIA GPU .* only the CPU is left/ : /inference runs on the CPU/ });
+  }
 });
