@@ -12,12 +12,13 @@ import { captureArea } from './areas/capture.js';
 import { gpuArea } from './areas/gpu.js';
 import { handoverArea } from './areas/handover.js';
 import { inferenceArea } from './areas/inference.js';
+import { pagesArea } from './areas/pages.js';
 import { pipelineArea } from './areas/pipeline.js';
 import { ptzArea } from './areas/ptz.js';
 import { describeMachine } from './machine.js';
 import { writeReadmeTable } from './table.js';
 
-const AREAS: Area[] = [captureArea, inferenceArea, handoverArea, pipelineArea, calibrationArea, gpuArea, ptzArea];
+const AREAS: Area[] = [captureArea, inferenceArea, handoverArea, pipelineArea, calibrationArea, gpuArea, ptzArea, pagesArea];
 
 const { values } = parseArgs({
   options: { filter: { type: 'string' }, quick: { type: 'boolean', default: false }, gpu: { type: 'boolean', default: false } },

@@ -18,7 +18,7 @@ const PACKAGES = {
     'python3-numpy', 'python3-pandas', 'python3-requests', // what reads calibration files on the other side
     'systemd', // systemd-analyze judges the units
   ],
-  bench: [...START, 'ffmpeg', 'gstreamer1.0-tools', 'gstreamer1.0-libav', 'python3-opencv', 'python3-scipy'], // contenders
+  bench: [...START, 'ffmpeg', 'gstreamer1.0-tools', 'gstreamer1.0-libav', 'python3-opencv', 'python3-scipy', 'chromium'], // contenders, and who looks at the pages
 };
 
 /** Debian packages of a profile: installed by root, named in one apt-get line for anybody else. */
