@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { atMost, type Area, type AreaContext } from '../area.js';
 import { compare, run, type Contender } from '../measure.js';
+import { apiResult, gazeResult } from './calibration_load.js';
 
 const TARGETS: [number, number][] = [[50, 28], [458, 28], [50, 257], [458, 257]];
 /** Two seconds at 30 frames/s for each target. */
@@ -20,7 +21,7 @@ interface Answer {
 
 export const calibrationArea: Area = {
   name: 'calibration',
-  about: 'gaze fits against scipy and numpy',
+  about: 'gaze fits against scipy and numpy, pictures a second and core, requests a second',
   async run(context) {
     const rows = path.join(context.scratch, 'calibration_rows.json');
     await writeFile(rows, JSON.stringify(recording()));
@@ -58,6 +59,8 @@ export const calibrationArea: Area = {
         figures: { rows: TARGETS.length * ROWS_EACH, fits_a_round: Number(fits), against_scipy: scipy?.ratio.median ?? null, against_numpy: numpy?.ratio.median ?? null, alone_against_numpy: (numpy?.ratio.median ?? NaN) / (alone?.ratio.median ?? NaN) },
         claims: [atMost('gaze fit with its report, 240 rows', ours?.value.median ?? NaN, 5, ' ms'), atMost('gaze fit against scipy on the same rows', 1 / (scipy?.ratio.median ?? NaN), 1, '×')],
       },
+      await gazeResult(context),
+      await apiResult(context),
     ];
   },
 };

@@ -1,6 +1,6 @@
 /** From stored frames to the three files: the bridge to the calibration core (src/calibration), and nothing else. */
 import { SightlineError } from '../../errors.js';
-import type { CalibrationFit, GazeRow, ScreenInfo } from '../types.js';
+import type { CalibrationFit, CalibrationTable, GazeRow, ScreenInfo } from '../types.js';
 import type { FrameRecord } from './types.js';
 import { calibrationCsv } from '../csv_write.js';
 import { fitCalibration } from '../fit.js';
@@ -21,10 +21,14 @@ export interface Made {
 /** @throws CALIBRATION_INVALID naming targets and counts, or the core's own codes where the rows do not determine a fit */
 export function makeFiles(candidate_id: string, screen: ScreenInfo, frames: readonly FrameRecord[]): Made {
   checkEnough(frames);
-  const rows = inOrder(frames).map(rowOf);
-  const table = tableOf(candidate_id, rows);
+  const table = frameTable(candidate_id, frames);
   const fit = fitCalibration({ table, screen, sfm: false });
   return { csv: calibrationCsv(table), npz: transformMatrixNpz(fit.matrix), fit };
+}
+
+/** Frames as the rows of a recording, in the order that the reference needs. */
+export function frameTable(candidate_id: string, frames: readonly FrameRecord[]): CalibrationTable {
+  return tableOf(candidate_id, inOrder(frames).map(rowOf));
 }
 
 function checkEnough(frames: readonly FrameRecord[]): void {
