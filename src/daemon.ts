@@ -111,7 +111,7 @@ interface OpenInput {
 
 async function openWith({ options, config, root, log, secrets, closers, stop: stopped, reload }: OpenInput): Promise<App> {
   const version = readVersion();
-  let app_options: AppOptions = { config, root, version, log, secrets, stop: stopped, reload };
+  let app_options: AppOptions = { config, root, version, log, secrets, env: options.env, cwd: options.cwd, stop: stopped, reload };
   const demo_wanted = isDemo(options);
   log.info({ version, mode: demo_wanted ? 'demo' : 'production', state_dir: config.state_dir }, 'sightline starts');
   if (demo_wanted) {

@@ -72,7 +72,7 @@ export function httpDeps(stages: Stages): HttpDeps {
     baselines: {
       list: async () => ({ ...(await stages.learning.baselines.status()), unreadable: stages.learning.unreadable, baselines: stages.learning.baselines.list() }),
     },
-    ptz_records: createPtzRecords({ config, db: stages.store.db, cwd: process.cwd() }),
+    ptz_records: createPtzRecords({ config, env: options.env, cwd: options.cwd }, stages.store.db),
     pipeline: { snapshot: () => pipelineSnapshot(stages) },
     history: stages.history,
     ...(stages.calibration === undefined

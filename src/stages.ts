@@ -38,6 +38,10 @@ export interface AppOptions {
   version: string;
   log: Log;
   secrets: Secrets;
+  /** Settings beside the configuration come from it (those of PTZ devices). */
+  env: Readonly<Record<string, string | undefined>>;
+  /** Relative files are looked for here. */
+  cwd: string;
   /** Cameras beside those of the registry (the demo's). */
   extra_cameras?: CameraSource;
   /** Settings of the analysers that go beyond the configuration (the demo's short baseline). */
@@ -154,7 +158,7 @@ export function joinStages(options: AppOptions, opened: { addon: CaptureAddon; s
     degradation, calibration: createCalibration({ config, store, gaze: gazeOf(dispatcher), metrics, log }),
     history: { since: () => [], stop: () => undefined },
     eyes: undefined,
-    ptz_offset: offsetChecks(config, log),
+    ptz_offset: offsetChecks({ config, env: options.env, cwd: options.cwd }, log, (secrets) => { options.secrets.add(secrets); }),
     config, started_ms: Date.now(),
     stopping: false,
   };

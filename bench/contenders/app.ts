@@ -64,6 +64,8 @@ const app = await openApp({
   version: 'bench',
   log: createLog({ level: 'error', format: 'line', tty: false, sink: process.stderr, secrets }),
   secrets,
+  env: {},
+  cwd: root,
   extra_cameras: { list: async () => cameras, watch: () => () => undefined },
 });
 await sleep(trial.warmup_s);

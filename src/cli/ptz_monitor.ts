@@ -151,12 +151,11 @@ async function world(cli: CliContext, common: Common, work: (opened: PtzWorld, s
   await session(cli, common, async (opened) => {
     const { openStore } = await import('../store/store.js');
     const { openWorld } = await import('../ptz/open.js');
-    const { openOffsetEngine } = await import('../ptz/estimate/engine.js');
     const { loadCapture } = await import('../capture/native.js');
     const { config, log, addSecrets } = opened;
     const store = await openStore({ file: join(config.state_dir, 'sightline.db'), log });
     try {
-      const all = openWorld({ config, env: cli.io.env, cwd: cli.io.cwd(), db: store.db, openEngine: openOffsetEngine, loadAddon: loadCapture, log, onSecrets: addSecrets });
+      const all = openWorld({ config, env: cli.io.env, cwd: cli.io.cwd(), db: store.db, loadAddon: loadCapture, log, onSecrets: addSecrets });
       try {
         await work(all, opened);
       } finally {

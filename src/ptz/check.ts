@@ -3,7 +3,7 @@ import { SightlineError } from '../errors.js';
 import { MOVING_MOST } from '../opencv/moving.js';
 import type { PtzDevice } from './config/devices.js';
 import type { EstimateOffset, OffsetResult } from './estimate/types.js';
-import { offsetOptions } from './scans/collect.js';
+import { comparisonOptions } from './scans/collect.js';
 import { extractFrom, type QueryOptions } from './scans/extract.js';
 import { againName, CONTENT_TYPES, positionOf, queryFolder, queryManifest, viewOf } from './scans/manifests.js';
 import { removeLeftovers } from './scans/leftovers.js';
@@ -61,9 +61,7 @@ async function measure(device: PtzDevice, deps: CheckDeps, { query, keep, signal
   row.mode = scan.mode;
   row.capture_positions = scan.frames.map(({ telemetry }) => positionOf(telemetry));
   row.failure_log.push(...scan.skipped.map(({ stop, code, reason }) => `position ${stop.pan_deg}/${stop.tilt_deg} left out: ${code}: ${reason}`));
-  // The set's own features and lens: what it was made with.
-  const options = { ...offsetOptions(deps.settings, reference.camera, signal), method: reference.method };
-  const estimate = await deps.estimate(reference.views, scan.frames.map(viewOf), options);
+  const estimate = await deps.estimate(reference.views, scan.frames.map(viewOf), comparisonOptions(deps.settings, reference, signal));
   judge(estimate, outcome, deps.settings.slack.threshold_deg);
   const restless = estimate.views.filter(({ moving_share }) => (moving_share ?? 0) > MOVING_MOST).map(({ image }) => image);
   if (restless.length > 0) row.failure_log.push(`more than half of the picture changes between the frames of a position, so nothing was left out: ${restless.join(', ')}`);

@@ -1,7 +1,7 @@
 /** An offset check as it is asked for over HTTP: pictures, or the ids of stored sets. */
 import { Type, type Static } from '@sinclair/typebox';
 import { SightlineError } from '../errors.js';
-import type { FeatureMethod, OffsetEngine, OffsetOptions, OffsetResult, PtzCamera, PtzView } from './estimate/types.js';
+import type { OffsetEngine, OffsetOptions, OffsetResult, PtzView } from './estimate/types.js';
 import { AGAIN_MAX } from './estimate/options.js';
 import { CameraSchema, cameraOf } from './estimate/views_file.js';
 import type { StoredSets } from './stored_sets.js';
@@ -38,11 +38,11 @@ export const OffsetRequestSchema = Type.Object(
       { ...closed, description: 'what it sees now' },
     ),
     method: Type.Optional(Type.Union([Type.Literal('sift'), Type.Literal('akaze'), Type.Literal('orb')], { description: 'features; orb is the fast choice' })),
-    threshold_deg: Type.Optional(Type.Number({ minimum: 0, maximum: 90, description: 'default 0.5' })),
+    threshold_deg: Type.Optional(Type.Number({ minimum: 0, maximum: 90, description: 'default 0.5, for a stored reference set that of the settings' })),
     ignore: Type.Optional(
       Type.Object(
         Object.fromEntries((['top', 'bottom', 'left', 'right'] as const).map((edge) => [edge, Type.Optional(Type.Number({ minimum: 0, maximum: 0.95, description: 'share of the picture' }))])),
-        { ...closed, description: 'margins of the picture that are not looked at' },
+        { ...closed, description: 'margins of the picture that are not looked at; default none, for a stored reference set those of the settings' },
       ),
     ),
     max_references: Type.Optional(Type.Integer({ minimum: 1, maximum: 64, description: 'references that a query is compared with; default 8' })),
@@ -62,9 +62,7 @@ export interface OffsetChecks {
 const AT_ONCE = 2;
 const DEADLINE_MS = 180_000;
 
-/** `open` is called by the first check: a daemon that is never asked loads nothing. */
-export function createOffsetChecks(open: () => OffsetEngine, sets: StoredSets): OffsetChecks {
-  let engine: OffsetEngine | undefined;
+export function createOffsetChecks(engine: OffsetEngine, sets: StoredSets): OffsetChecks {
   let running = 0;
   return {
     async check(request) {
@@ -72,26 +70,27 @@ export function createOffsetChecks(open: () => OffsetEngine, sets: StoredSets): 
       running++;
       try {
         const signal = AbortSignal.timeout(DEADLINE_MS);
-        const { views, camera, method } = await referenceOf(request, sets, signal);
+        const { views, options } = await referenceOf(request, sets, signal);
         const queries = await viewsOf('query', request.query, () => sets.query(request.query.device_id ?? '', request.query.scan, signal));
-        engine ??= open();
-        return await engine.estimateOffset(views, queries, { camera, signal, ...optionsOf(request, method) });
+        return await engine.estimateOffset(views, queries, { ...options, ...wishesOf(request), signal });
       } finally {
         running--;
       }
     },
-    close: async () => engine?.close(),
+    close: () => engine.close(),
   };
 }
 
-async function referenceOf({ reference, camera }: OffsetRequest, sets: StoredSets, signal: AbortSignal): Promise<{ views: PtzView[]; camera: PtzCamera; method?: FeatureMethod }> {
+/** Reference views, and what they are to be compared with unless the request says otherwise. */
+async function referenceOf({ reference, camera, method }: OffsetRequest, sets: StoredSets, signal: AbortSignal): Promise<{ views: PtzView[]; options: OffsetOptions }> {
   if (reference.device_id !== undefined && reference.views === undefined) {
-    const set = await sets.reference(reference.device_id, signal);
-    return { views: set.views, camera: camera === undefined ? set.camera : cameraOf(camera), method: set.method };
+    const { views, options } = await sets.reference(reference.device_id, signal);
+    if (method !== undefined && method !== options.method) throw new SightlineError('REQUEST_INVALID', `method: expected ${options.method}, with which the reference set was made, received ${method}`);
+    return { views, options: camera === undefined ? options : { ...options, camera: cameraOf(camera) } };
   }
   const views = await viewsOf('reference', reference, async () => []);
   if (camera === undefined) throw new SightlineError('REQUEST_INVALID', 'camera: expected an object with width, height and hfov_deg or fx, since the reference has views of its own; received none');
-  return { views, camera: cameraOf(camera) };
+  return { views, options: { camera: cameraOf(camera) } };
 }
 
 async function viewsOf(what: string, given: OffsetRequest['query'], stored: () => Promise<PtzView[]>): Promise<PtzView[]> {
@@ -108,11 +107,9 @@ function bytesOf(image: string, where: string): Uint8Array {
   return Buffer.from(image, 'base64');
 }
 
-function optionsOf({ threshold_deg, ignore, max_references, method }: OffsetRequest, stored: FeatureMethod | undefined): Partial<OffsetOptions> {
-  if (stored !== undefined && method !== undefined && method !== stored) throw new SightlineError('REQUEST_INVALID', `method: expected ${stored}, with which the reference set was made, received ${method}`);
-  const used = stored ?? method;
+function wishesOf({ threshold_deg, ignore, max_references, method }: OffsetRequest): Partial<OffsetOptions> {
   return {
-    ...(used === undefined ? {} : { method: used }),
+    ...(method === undefined ? {} : { method }),
     ...(threshold_deg === undefined ? {} : { threshold_deg }),
     ...(ignore === undefined ? {} : { ignore }),
     ...(max_references === undefined ? {} : { max_references }),

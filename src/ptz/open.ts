@@ -6,7 +6,7 @@ import type { StoreDb } from '../store/store.js';
 import { openGrabber, type Grabber } from './camera/rtsp.js';
 import { loadDevices, type PtzDevice } from './config/devices.js';
 import { loadSettings, type PtzSettings } from './config/settings.js';
-import type { OffsetEngine } from './estimate/types.js';
+import { openOffsetEngine } from './estimate/engine.js';
 import type { MonitorDeps } from './monitor.js';
 import { createSlack } from './notify/slack.js';
 import { createAthena } from './results/athena.js';
@@ -22,8 +22,16 @@ export interface PtzPlaces {
   kubeconfig: string | null;
 }
 
+/** What PTZ settings are read from, by commands and the daemon alike: some variables of the environment win over the file. */
+export interface PtzSources {
+  config: Config;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Relative files are looked for here. */
+  cwd: string;
+}
+
 /** Settings and where things lie. @throws PTZ_SETTINGS_INVALID */
-export function openSettings({ config, env, cwd }: { config: Config; env: Readonly<Record<string, string | undefined>>; cwd: string }): { settings: PtzSettings; places: PtzPlaces } {
+export function openSettings({ config, env, cwd }: PtzSources): { settings: PtzSettings; places: PtzPlaces } {
   const settings_file = path.resolve(cwd, config.ptz.settings_file);
   const settings = loadSettings({ file: settings_file, env });
   const beside = (file: string): string => path.resolve(path.dirname(settings_file), file);
@@ -56,13 +64,8 @@ export interface PtzWorld {
   close(): Promise<void>;
 }
 
-export interface WorldOptions {
-  config: Config;
-  env: Readonly<Record<string, string | undefined>>;
-  cwd: string;
+export interface WorldOptions extends PtzSources {
   db: StoreDb;
-  /** Called at the first picture. */
-  openEngine: () => OffsetEngine;
   /** Called when the first RTSP stream is opened. */
   loadAddon: () => CaptureAddon;
   log: PtzLog;
@@ -71,7 +74,7 @@ export interface WorldOptions {
 }
 
 /** @throws PTZ_SETTINGS_INVALID, PTZ_DEVICES_INVALID */
-export function openWorld({ config, env, cwd, db, openEngine, loadAddon, log, onSecrets }: WorldOptions): PtzWorld {
+export function openWorld({ config, env, cwd, db, loadAddon, log, onSecrets }: WorldOptions): PtzWorld {
   const { settings, places } = openSettings({ config, env, cwd });
   onSecrets?.(ptzSecrets(settings));
   const devices = loadDevices(places.devices_file, settings);
@@ -79,15 +82,14 @@ export function openWorld({ config, env, cwd, db, openEngine, loadAddon, log, on
   const { aws, slack } = settings;
   const athena = aws.s3_bucket === undefined || !aws.athena_enabled ? null : createAthena(aws, aws.s3_bucket, log);
   let grabber: Grabber | undefined;
-  let opened: OffsetEngine | undefined;
-  const engine = (): OffsetEngine => (opened ??= openEngine());
+  const engine = openOffsetEngine({ opencv_options: { log } });
   const deps: PtzWorld['deps'] = {
     settings, log, store, athena,
     kubeconfig: places.kubeconfig,
     journal: createJournal(db),
     slack: slack.webhook_url === undefined ? null : createSlack({ url: slack.webhook_url, channel: slack.channel }),
-    estimate: (...args) => engine().estimateOffset(...args),
-    extractFeatures: (...args) => engine().extractFeatures(...args),
+    estimate: engine.estimateOffset,
+    extractFeatures: engine.extractFeatures,
     grabber: () => (grabber ??= openGrabber({ addon: loadAddon(), sizes: devices, streams: settings.monitoring.concurrency, capture: config.capture })),
   };
   return {
@@ -96,7 +98,7 @@ export function openWorld({ config, env, cwd, db, openEngine, loadAddon, log, on
       await grabber?.close();
       athena?.close();
       store.close();
-      await opened?.close();
+      await engine.close();
     },
   };
 }

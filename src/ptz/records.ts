@@ -1,9 +1,8 @@
 /** What the HTTP API shows of the PTZ monitor: the devices of devices.yaml with their newest result, and the history. */
 import { existsSync } from 'node:fs';
-import type { Config } from '../config/schema.js';
 import type { StoreDb } from '../store/store.js';
 import { loadDevices } from './config/devices.js';
-import { openSettings } from './open.js';
+import { openSettings, type PtzSources } from './open.js';
 import { resultDocument, type ResultDocument } from './results/document.js';
 import { createJournal, type HistoryQuery } from './results/journal.js';
 
@@ -26,11 +25,11 @@ export interface PtzRecords {
 }
 
 /** Files are read at each question: they are small, and people edit them. */
-export function createPtzRecords({ config, db, cwd }: { config: Config; db: StoreDb; cwd: string }): PtzRecords {
+export function createPtzRecords(sources: PtzSources, db: StoreDb): PtzRecords {
   const journal = createJournal(db);
   return {
     async devices() {
-      const { settings, places } = openSettings({ config, env: {}, cwd });
+      const { settings, places } = openSettings(sources);
       if (!existsSync(places.devices_file)) return { configured: false, devices: [] };
       const newest = new Map((await journal.newest()).map((result) => [`${result.row.deployment_name}/${result.row.device_id}`, resultDocument(result)]));
       const devices = loadDevices(places.devices_file, settings).map(({ deployment, device_id, variant, access, active_stops, reference_stops }) => ({

@@ -11,7 +11,6 @@ import t from 'tap';
 import { loadCapture } from '../../src/capture/native.js';
 import { loadConfig } from '../../src/config/load.js';
 import { rtspServerBinary } from '../../src/demo/rtsp_server.js';
-import { openOffsetEngine } from '../../src/ptz/estimate/engine.js';
 import { runCollect, runMonitor } from '../../src/ptz/monitor.js';
 import { createSlack } from '../../src/ptz/notify/slack.js';
 import { openWorld, type PtzWorld } from '../../src/ptz/open.js';
@@ -149,7 +148,7 @@ mqtt_password = ${site?.password}
   const store = await openStore({ file: path.join(folder, 'state/sightline.db'), log });
   t.teardown(() => store.close());
   const env = { PTZ_SETTINGS: path.join(folder, 'monitoring.ini'), STATE_DIR: path.join(folder, 'state') };
-  const world = openWorld({ config: loadConfig({ env, cwd: folder }), env: {}, cwd: folder, db: store.db, openEngine: openOffsetEngine, loadAddon: loadCapture, log });
+  const world = openWorld({ config: loadConfig({ env, cwd: folder }), env: {}, cwd: folder, db: store.db, loadAddon: loadCapture, log });
   world.deps.slack = createSlack({ url: slack.url, pace_ms: 30 });
   t.teardown(() => world.close());
   const s3 = new S3Client({ region: 'us-east-1', endpoint: `http://127.0.0.1:${port}`, forcePathStyle: true, credentials: { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' } });

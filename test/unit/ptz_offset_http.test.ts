@@ -28,7 +28,7 @@ async function world(t: Test, estimate?: OffsetEngine['estimateOffset']): Promis
   const sets: StoredSets = {
     reference: async (device_id) => {
       if (device_id !== 'cam') throw new SightlineError('NOT_FOUND', `device: expected one of devices.yaml, received ${device_id}`);
-      return { camera: { width: 640, height: 480, fx: 500, fy: 500, cx: 319.5, cy: 239.5, k1: 0 }, method: 'akaze', views: [{ name: 'stored', picture: new Uint8Array(1), pan_deg: 0, tilt_deg: 0 }], collected_at: '', location: '' };
+      return { options: { camera: { width: 640, height: 480, fx: 500, fy: 500, cx: 319.5, cy: 239.5, k1: 0 }, method: 'akaze', threshold_deg: 0.4, ignore: { top: 0.1 } }, views: [{ name: 'stored', picture: new Uint8Array(1), pan_deg: 0, tilt_deg: 0 }] };
     },
     query: async (_id, scan) => [{ name: scan ?? 'newest', picture: new Uint8Array(1), pan_deg: 0, tilt_deg: 0 }],
   };
@@ -43,7 +43,7 @@ async function world(t: Test, estimate?: OffsetEngine['estimateOffset']): Promis
   const app = Fastify().withTypeProvider<TypeBoxTypeProvider>() as unknown as Server;
   app.setValidatorCompiler(compileValidator as Parameters<typeof app.setValidatorCompiler>[0]);
   app.setErrorHandler<SightlineError>((error, _request, reply) => reply.code(error.status).send({ error: { code: error.code, message: error.message } }));
-  ptzOffsetRoutes(app, { ptz_offset: createOffsetChecks(() => engine, sets) } as unknown as HttpDeps);
+  ptzOffsetRoutes(app, { ptz_offset: createOffsetChecks(engine, sets) } as unknown as HttpDeps);
   t.teardown(() => app.close());
   return {
     asked,
@@ -69,7 +69,9 @@ t.test('pictures in, offset out', async (t) => {
 t.test('ids of stored sets: their camera and their kind of features', async (t) => {
   const { post, asked } = await world(t);
   t.equal((await post({ reference: { device_id: 'cam' }, query: { device_id: 'cam', scan: '2025-01-01T00:00:00.000000' } })).status, 200);
-  t.match(asked[0], { references: [{ name: 'stored' }], queries: [{ name: '2025-01-01T00:00:00.000000' }], options: { method: 'akaze', camera: { width: 640 } } });
+  t.match(asked[0], { references: [{ name: 'stored' }], queries: [{ name: '2025-01-01T00:00:00.000000' }], options: { method: 'akaze', camera: { width: 640 }, threshold_deg: 0.4, ignore: { top: 0.1 } } });
+  await post({ reference: { device_id: 'cam' }, query: { device_id: 'cam' }, threshold_deg: 0.2 });
+  t.match(asked[1]?.options, { threshold_deg: 0.2, ignore: { top: 0.1 } }, 'the request wins over the settings');
   t.match(await post({ reference: { device_id: 'gone' }, query: { device_id: 'cam' } }), { status: 404, body: { error: { code: 'NOT_FOUND' } } });
   t.match(await post({ reference: { device_id: 'cam' }, query: { device_id: 'cam' }, method: 'sift' }), { status: 400, body: { error: { message: /method: expected akaze/ } } });
 });

@@ -41,7 +41,7 @@ t.test('a result is recorded, published and notified once, and kept as history',
   t.match(await journal.history({ limit: 5, status: 'failed' }), [{ id: second.id, row: { success: false } }]);
   t.equal((await journal.newest())[0]?.id, second.id);
   t.equal(await journal.prune(2_000_000_000), 1, 'what Athena has not got is not forgotten');
-  const records = createPtzRecords({ config: loadConfig({ env: {}, cwd: t.testdirName }), db: store.db, cwd: t.testdirName });
+  const records = createPtzRecords({ config: loadConfig({ env: {}, cwd: t.testdirName }), env: {}, cwd: t.testdirName }, store.db);
   t.match(await records.results({ limit: 1 }), { results: [{ id: second.id, timestamp: '2025-11-14T13:50:01.000Z', failure_log: 'a | b | c' }], next_before: second.id });
   t.same(await records.devices(), { configured: false, devices: [] });
 });

@@ -24,15 +24,16 @@ export interface EngineOptions {
   geometry?: GeometryAddon;
 }
 
+/** Costs nothing until it is asked: the child process starts with the first picture, the addon is loaded by the first estimate. */
 export function openOffsetEngine(options: EngineOptions = {}): OffsetEngine & { opencv: OpenCv } {
   const opencv = options.opencv ?? createOpenCv(options.opencv_options);
-  const geometry = options.geometry ?? loadGeometry();
+  let { geometry } = options;
   const extractFeatures: ExtractFeatures = async (picture, { method = 'sift', max_features = 2000, ignore, again = [], signal }) =>
     extract(opencv, picture, { method, max_features, ignore: checkMargins(ignore), again, signal });
   return {
     opencv,
     extractFeatures,
-    estimateOffset: (references, queries, offset) => estimate({ opencv, geometry }, references, queries, offset),
+    estimateOffset: async (references, queries, offset) => estimate({ opencv, geometry: (geometry ??= loadGeometry()) }, references, queries, offset),
     close: async () => {
       if (options.opencv === undefined) await opencv.close();
     },

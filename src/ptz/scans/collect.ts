@@ -1,5 +1,5 @@
 /** Reference collection: drives a device to its stops, finds features, tests the set against itself, stores it. */
-import type { EstimateOffset, ExtractFeatures, Features, OffsetOptions, PtzCamera } from '../estimate/types.js';
+import type { EstimateOffset, ExtractFeatures, FeatureMethod, Features, OffsetOptions, PtzCamera } from '../estimate/types.js';
 import type { PtzDevice } from '../config/devices.js';
 import type { PtzSettings } from '../config/settings.js';
 import { SightlineError } from '../../errors.js';
@@ -10,7 +10,7 @@ import { goBack, visit } from './extract.js';
 import { readViews } from './folder.js';
 import { lensFor } from './lens.js';
 import { referenceFolder, referenceName, viewOf } from './manifests.js';
-import { nextCaptureIndex, saveReference } from './reference.js';
+import { nextCaptureIndex, saveReference, type ReferenceSet } from './reference.js';
 import { withRig, type RigDeps } from './rig.js';
 import { selfTest, type SelfTest } from './self_test.js';
 
@@ -30,7 +30,7 @@ export interface Collected {
 }
 
 /** What the estimator is told, from the settings. */
-export function offsetOptions({ camera, slack }: PtzSettings, lens: PtzCamera, signal?: AbortSignal): OffsetOptions {
+function offsetOptions({ camera, slack }: PtzSettings, lens: PtzCamera, signal?: AbortSignal): OffsetOptions {
   return {
     camera: lens,
     threshold_deg: slack.threshold_deg,
@@ -39,6 +39,11 @@ export function offsetOptions({ camera, slack }: PtzSettings, lens: PtzCamera, s
     ignore: { top: camera.ignore_top, bottom: camera.ignore_bottom, left: camera.ignore_left, right: camera.ignore_right },
     ...(signal === undefined ? {} : { signal }),
   };
+}
+
+/** The same for a query against a set: with the lens and the kind of features that it was made with. */
+export function comparisonOptions(settings: PtzSettings, { camera, method }: Pick<ReferenceSet, 'camera' | 'method'>, signal?: AbortSignal): OffsetOptions & { method: FeatureMethod } {
+  return { ...offsetOptions(settings, camera, signal), method };
 }
 
 /** @throws PTZ_*; then the set that was there before is still there */
