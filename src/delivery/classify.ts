@@ -70,7 +70,9 @@ const FAULTS: Readonly<Record<string, TransportCode>> = {
 /** The code of an error thrown by undici or the socket under it. */
 export function faultCode(error: unknown): TransportCode {
   for (let at: unknown = error, depth = 0; typeof at === 'object' && at !== null && depth < 5; depth++) {
-    const { code, cause, errors } = at as { code?: unknown; cause?: unknown; errors?: unknown };
+    const { name, code, cause, errors } = at as { name?: unknown; code?: unknown; cause?: unknown; errors?: unknown };
+    // undici's parser leaves out the code of some of its errors.
+    if (name === 'HTTPParserError') return 'bad_http';
     if (typeof code === 'string') {
       const known = FAULTS[code];
       if (known !== undefined) return known;

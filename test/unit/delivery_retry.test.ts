@@ -53,6 +53,7 @@ t.test('faults of a connection have codes without addresses', (t) => {
   t.equal(faultCode(coded('ERR_TLS_CERT_ALTNAME_INVALID')), 'tls');
   t.equal(faultCode(coded('UNABLE_TO_VERIFY_LEAF_SIGNATURE')), 'tls');
   t.equal(faultCode(coded('HPE_INVALID_CONSTANT')), 'bad_http');
+  t.equal(faultCode(Object.assign(new Error('x'), { name: 'HTTPParserError', code: undefined })), 'bad_http');
   t.equal(faultCode(new Error('no code')), 'connection_failed');
   t.equal(faultCode(new TypeError('fetch failed', { cause: coded('ECONNREFUSED') })), 'connection_refused');
   t.equal(faultCode(new AggregateError([coded('ECONNREFUSED')])), 'connection_refused');
