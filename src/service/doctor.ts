@@ -1,10 +1,11 @@
 /** `sightline doctor`: looks at everything the daemon depends on and says of each what is fine, what is not, and how to mend it. Changes nothing. */
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { providersOf, type Config } from '../config/schema.js';
 import { gpuPresent } from '../gpu.js';
 import { maskUrls } from '../observability/redact.js';
+import { addonFault, ADDONS, cascadeFaults, nodeFits, packages } from './dependencies.js';
+import { examineCalibrationDatabase, examineDatabase, examineReceiver } from './peers.js';
 
 export interface Finding {
   name: string;
@@ -15,21 +16,22 @@ export interface Finding {
   mend: string;
 }
 
-const CASCADES = ['/usr/share/opencv4/haarcascades', '/usr/share/opencv/haarcascades', '/usr/local/share/opencv4/haarcascades'];
-const CONNECT_MS = 5_000;
+/** Where `npm run setup:gpu` puts it, from the root of the installation. */
+const CUDA_PROVIDER = 'node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime_providers_cuda.so';
+/** Outbox, baselines and evidence need room on the disk; below this it is said. */
+const FREE_GIB_MIN = 1;
 
 /** Every finding, in the order of the dependencies. Never rejects; bounded in time. */
 export async function examine({ root, config }: { root: string; config: Config }): Promise<Finding[]> {
   return [
-    nodeVersion(), await capture(root), opencv(root), cascades(), await models(root, config), providers(config), nvdec(config), stateDir(config), await database(config), await receiver(config),
+    nodeVersion(), installed(root), addons(root), await capture(root), await opencv(root), await models(root, config), providers(root, config), nvdec(config), stateDir(config), ...(await peers(config)),
   ];
 }
 
 const finding = (name: string, state: Finding['state'], found: string, mend = ''): Finding => ({ name, state, found: maskUrls(found), mend });
 
 function nodeVersion(): Finding {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const fits = (major === 20 && minor >= 17) || major > 22 || (major === 22 && minor >= 9);
+  const fits = nodeFits();
   return finding('node', fits ? 'ok' : 'failed', `Node.js ${process.version}`, fits ? '' : 'install Node.js 20.17 or newer, or 22.9 or newer');
 }
 
@@ -43,16 +45,25 @@ async function capture(root: string): Promise<Finding> {
   }
 }
 
-function opencv(root: string): Finding {
-  const file = path.join(root, 'node_modules/@u4/opencv4nodejs/build/Release');
-  if (existsSync(file)) return finding('opencv', 'ok', '@u4/opencv4nodejs is built');
-  return finding('opencv', 'failed', '@u4/opencv4nodejs is not built: PTZ checks are not possible', 'install libopencv-dev and run "npm run setup"');
+function installed(root: string): Finding {
+  const { count, missing } = packages(root);
+  if (missing.length > 0) return finding('packages', 'failed', `not installed: ${missing.join(', ')}`, 'run "npm run setup"');
+  return finding('packages', 'ok', `${count} npm packages are installed`);
 }
 
-function cascades(): Finding {
-  const folder = CASCADES.find((candidate) => existsSync(path.join(candidate, 'haarcascade_frontalface_default.xml')));
-  if (folder !== undefined) return finding('cascades', 'ok', folder);
-  return finding('cascades', 'warning', 'no Haar cascades were found', 'apt-get install opencv-data');
+function addons(root: string): Finding {
+  const faults = ADDONS.flatMap((file) => {
+    const fault = addonFault(root, file);
+    return fault === '' ? [] : [`${path.basename(file)}: ${fault}`];
+  });
+  if (faults.length === 0) return finding('addons', 'ok', `${ADDONS.length} native addons load`);
+  return finding('addons', 'failed', faults.join('; '), 'run "npm run setup"; it says which Debian packages are missing');
+}
+
+async function opencv(root: string): Promise<Finding> {
+  const faults = (await cascadeFaults(root)).filter(({ fault }) => fault !== '');
+  if (faults.length === 0) return finding('opencv', 'ok', 'OpenCV answers, and every cascade finds what it should');
+  return finding('opencv', 'failed', faults.map(({ cascade, fault }) => `cascade ${cascade}: ${fault}`).join('; '), 'apt-get install libopencv-dev opencv-data, then "npm run setup"; until then no eyes are tracked and no PTZ camera is checked');
 }
 
 async function models(root: string, config: Config): Promise<Finding> {
@@ -68,9 +79,13 @@ async function models(root: string, config: Config): Promise<Finding> {
   }
 }
 
-function providers(config: Config): Finding {
+function providers(root: string, config: Config): Finding {
   const wanted = providersOf(config.processing);
-  if (gpuPresent()) return finding('gpu', 'ok', `an NVIDIA GPU is there; providers in order: ${wanted.join(', ')}`);
+  if (gpuPresent()) {
+    const found = `an NVIDIA GPU is there; providers in order: ${wanted.join(', ')}`;
+    if (!wanted.includes('cuda') || existsSync(path.join(root, CUDA_PROVIDER))) return finding('gpu', 'ok', found);
+    return finding('gpu', 'warning', `${found}; the CUDA libraries of ONNX Runtime are missing`, 'run "npm run setup:gpu" (docs/GPU.md)');
+  }
   if (wanted[0] === 'cpu') return finding('gpu', 'ok', 'not wanted: inference runs on the CPU');
   return finding('gpu', 'warning', `there is no NVIDIA GPU (/dev/nvidia0): of ${wanted.join(', ')} only the CPU is left`, 'expect fewer frames; install the driver, or set processing.use_gpu to false (docs/GPU.md)');
 }
@@ -88,41 +103,19 @@ function stateDir(config: Config): Finding {
   while (!existsSync(existing)) existing = path.dirname(existing);
   try {
     accessSync(existing, constants.W_OK);
-    return finding('state', 'ok', statSync(existing).isDirectory() ? `${folder} can be written` : folder);
+    const { bavail, bsize } = statfsSync(existing);
+    const free_gib = (bavail * bsize) / 2 ** 30;
+    const found = `${folder} can be written, ${free_gib.toFixed(1)} GiB are free`;
+    if (free_gib >= FREE_GIB_MIN) return finding('state', 'ok', found);
+    return finding('state', 'warning', found, 'make room, or lower delivery.outbox_max_mib, evidence.max_mib and detection.baseline_max_mib');
   } catch {
     return finding('state', 'failed', `${folder} can't be written`, 'give the user of the daemon the folder, or set STATE_DIR');
   }
 }
 
-async function database({ database: { host, name, port } }: Config): Promise<Finding> {
-  if (host === undefined && name === undefined) return finding('database', 'ok', 'none configured: the embedded one is used');
-  const at = host ?? 'localhost';
-  const fault = await reach(at, port);
-  if (fault === '') return finding('database', 'ok', `${at}:${port} answers`);
-  return finding('database', 'failed', `${at}:${port}: ${fault}`, 'start the database or mend DB_HOST and DB_PORT; the daemon starts without it and uses what it knew');
-}
-
-async function receiver({ php_system: { callback_url, auth_token } }: Config): Promise<Finding> {
-  if (callback_url === undefined) return finding('callback', 'warning', 'php_system.callback_url is not set: results are posted to nobody', 'set PHP_CALLBACK_URL and CV_PIPELINE_TOKEN');
-  const url = new URL(callback_url);
-  const fault = await reach(url.hostname.replace(/^\[|\]$/g, ''), Number(url.port) || (url.protocol === 'https:' ? 443 : 80));
-  if (fault !== '') return finding('callback', 'failed', `${url.origin}: ${fault}`, 'start the receiver or mend PHP_CALLBACK_URL; results wait in the outbox');
-  if (auth_token === undefined) return finding('callback', 'warning', `${url.origin} answers, but there is no token`, 'set CV_PIPELINE_TOKEN');
-  return finding('callback', 'ok', `${url.origin} answers; POST /api/callbacks/test of a running daemon tries the token`);
-}
-
-/** '' when somebody listens there, else the code of what went wrong. */
-function reach(host: string, port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port });
-    const end = (fault: string): void => {
-      socket.destroy();
-      resolve(fault);
-    };
-    socket.setTimeout(CONNECT_MS, () => { end('no answer within 5 s'); });
-    socket.once('connect', () => { end(''); });
-    socket.once('error', (error: NodeJS.ErrnoException) => { end(error.code ?? 'it cannot be reached'); });
-  });
+async function peers(config: Config): Promise<Finding[]> {
+  const found = { database: await examineDatabase(config), calibration: await examineCalibrationDatabase(config), callback: await examineReceiver(config) };
+  return Object.entries(found).flatMap(([name, one]) => (one === undefined ? [] : [finding(name, one.state, one.found, one.mend)]));
 }
 
 function textOf(error: unknown): string {

@@ -13,6 +13,7 @@ import { createOverlays } from '../../src/cameras/overlays.js';
 import { createCameras } from '../../src/cameras/supervisor.js';
 import { loadConfig } from '../../src/config/load.js';
 import type { Config } from '../../src/config/schema.js';
+import { examineDatabase } from '../../src/service/peers.js';
 import { openStore } from '../../src/store/store.js';
 import { createVault, stateKey } from '../../src/store/vault.js';
 import { mariadbMissing, startMariadb, type Mariadb } from '../fixtures/mariadb.js';
@@ -123,6 +124,19 @@ t.test('with a database', { skip: mariadbMissing() }, async (t) => {
     t.same(await missing.registry.list(), []);
     t.match(missing.registry.state(), { state: 'down', error: { code: 'REGISTRY_SHAPE', message: /found no "nowhere"/ } });
     await missing.close();
+  });
+
+  await t.test('doctor reads the table as the daemon would, and says how to mend what is wrong', async (t) => {
+    const look = (env: Record<string, string>, table = 'camera_network') => {
+      const config = loadConfig({ env: { ...db.env, FRAUD_ENCRYPTION_KEY: KEY, ...env }, cwd: '/' });
+      return examineDatabase({ ...config, registry: { ...config.registry, table } });
+    };
+    t.match(await look({}), { state: 'ok', found: 'camera_network has 3 cameras that are online', mend: '' });
+    t.match(await look({ FRAUD_ENCRYPTION_KEY: KEY.replace('S', 's') }), { state: 'warning', found: /rows with problems: 3: camera 7: url: expected a text that the key opens/, mend: /FRAUD_ENCRYPTION_KEY/ });
+    t.match(await look({ DB_PASS: 'wrong' }), { state: 'failed', found: /refused database.user or database.password/, mend: /DB_USER, DB_PASSWORD/ });
+    t.match(await look({ DB_NAME: 'nowhere' }), { state: 'failed', mend: /DB_/ });
+    t.match(await look({}, 'nowhere'), { state: 'failed', mend: /registry\.table/ });
+    t.match(await look({ DB_PORT: '1' }), { state: 'failed', found: /ECONNREFUSED/, mend: /start the database/ });
   });
 
   await t.test('other settings while it runs: streams of cameras that stay are not touched', async (t) => {
