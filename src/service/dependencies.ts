@@ -6,10 +6,10 @@ import { messageOf } from '../errors.js';
 import { createOpenCv } from '../opencv/client.js';
 import type { CascadeName } from '../opencv/types.js';
 
-/** Native addons, from the root of the installation. */
+/** Native addons, from the root of the installation, without their extension. */
 export const ADDONS = [
-  'build/native/bin/capture.node', 'build/native/bin/geometry.node', 'build/native/bin/vision.node', 'build/native/bin/service.node',
-  'node_modules/better-sqlite3/build/Release/better_sqlite3.node', 'node_modules/@u4/opencv4nodejs/build/Release/opencv4nodejs.node',
+  'build/native/bin/capture', 'build/native/bin/geometry', 'build/native/bin/vision', 'build/native/bin/service',
+  'node_modules/better-sqlite3/build/Release/better_sqlite3', 'node_modules/@u4/opencv4nodejs/build/Release/opencv4nodejs',
 ] as const;
 const CASCADES: readonly CascadeName[] = ['face', 'profile', 'eye', 'eye_spectacles'];
 const OPENCV_LIMIT_MS = 30_000;
@@ -29,7 +29,8 @@ export function packages(root: string): { count: number; missing: string[] } {
 }
 
 /** Loads an addon in a process of its own: one that crashes is a finding, not the end of this process. @returns '' when it loads, else why not */
-export function addonFault(root: string, file: string): string {
+export function addonFault(root: string, addon: string): string {
+  const file = path.format({ name: addon, ext: 'node' });
   const full = path.join(root, file);
   if (!existsSync(full)) return `${file} is missing`;
   const { status, stderr, signal } = spawnSync(process.execPath, ['-e', `process.dlopen({ exports: {} }, ${JSON.stringify(full)})`], { encoding: 'utf8', timeout: LOAD_LIMIT_MS });
