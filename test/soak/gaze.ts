@@ -15,8 +15,6 @@ const BATCH = 5;
 const PICTURES = 12;
 /** Of each target, more than a completion needs; each person goes round all targets. */
 const FRAMES_OF_A_TARGET = 12;
-/** Of the frames that 30 fps would be. */
-const FULL_RATE = 0.97;
 const CROWD_LIMIT_MS = 240_000;
 
 export const gaze: Soak = {
@@ -89,13 +87,16 @@ class Person {
 }
 
 /** What came of some seconds. `fps`: of the one who got least. */
-interface Step { people: number; fps: number; told: number; p50: number; p99: number }
+interface Step { people: number; fps: number; told: number; p50: number; p99: number; full: boolean }
 
 function stepOf(people: readonly Person[], from: number, seconds: number): Step {
   const batches = people.map((person) => person.batches.filter(({ at }) => at >= from && at < from + seconds * 1000));
   const ms = batches.flat().map((batch) => batch.ms).sort((a, b) => a - b);
+  const fps = Math.min(...batches.map((own) => own.reduce((sum, { accepted }) => sum + accepted, 0) / seconds));
   return {
-    people: people.length, told: Math.min(...people.map(({ fps }) => fps)), fps: Math.min(...batches.map((own) => own.reduce((sum, { accepted }) => sum + accepted, 0) / seconds)),
+    people: people.length, fps, told: Math.min(...people.map((person) => person.fps)),
+    // A batch may lie over the edge, and every answer has to have said the full rate.
+    full: fps >= FPS - BATCH / seconds - 0.01 * FPS && batches.flat().every((batch) => batch.fps === FPS),
     p50: ms[Math.floor(ms.length / 2)] ?? NaN, p99: ms[Math.floor(ms.length * 0.99)] ?? NaN,
   };
 }
@@ -124,14 +125,14 @@ async function run({ short, settings, scratch, log }: SoakContext): Promise<Soak
       const step = stepOf(people, from, step_s);
       steps.push(step);
       log(lineOf(step));
-      if (step.fps < FULL_RATE * FPS) break;
+      if (!step.full) break;
       carried = people.length;
     }
     const crowd = settings.crowd ?? (short ? 6 : Math.max(8, 4 * (carried + 1)));
     log(`${crowd} people`);
     await Promise.all(Array.from({ length: crowd - people.length }, join));
     const crowded = performance.now();
-    await sleep(step_s * 1000);
+    await sleep((short ? 1 : 3) * step_s * 1000);
     while (people.some(({ accepted, failures }) => accepted.some((count) => count < FRAMES_OF_A_TARGET) && failures.length === 0) && performance.now() - crowded < CROWD_LIMIT_MS) await sleep(100);
     const seconds = (performance.now() - crowded) / 1000;
     const last = stepOf(people, crowded + step_s * 1000, seconds - step_s);
@@ -156,11 +157,10 @@ async function conclude(url: string, people: readonly Person[], crowd: Step, car
   }
   const accepted = people.reduce((sum, person) => sum + totalOf(person), 0);
   const failures = people.flatMap((person) => person.failures);
-  const full = crowd.fps >= FULL_RATE * FPS;
   return {
     claims: [
       ...(short ? [] : [claim('people at 30 fps each', '≥ 1', carried, carried >= 1)]),
-      claim(`${crowd.people} people are told a rate that is carried`, `below ${FPS}, or ${FPS} for each of them`, `${crowd.told} fps`, crowd.told < FPS || full),
+      claim(`${crowd.people} people are told a rate that is carried`, `below ${FPS}, or ${FPS} for each of them`, `${crowd.told} fps`, crowd.told < FPS || crowd.full),
       claim('frames and requests that failed', '0', failures.length === 0 ? 0 : `${failures.length}, ${failures[0] ?? ''}`, failures.length === 0),
       claim('accepted frames stored', `${accepted} of ${accepted}`, stored, stored === accepted),
       claim('calibrations completed', `${people.length} of ${people.length}`, [people.length - incomplete.length, ...incomplete.slice(0, 1)].join(', '), incomplete.length === 0),
