@@ -19,7 +19,8 @@ import { openStore, type Store } from '../../src/store/store.js';
 import { startFakeAthena, type FakeAthena } from '../fixtures/fake_athena.js';
 import { kubeconfigOf, startFakeCluster, type FakeCluster } from '../fixtures/fake_kubernetes.js';
 import { mosquittoMissing } from '../fixtures/mosquitto.js';
-import { makePanorama, render, writeClip } from '../fixtures/ptz_clips.js';
+import { lookAt, writeClip } from '../fixtures/ptz_clips.js';
+import { makePanorama } from '../fixtures/ptz_scene.js';
 import { startSite, type Clips, type Site } from '../fixtures/ptz_site.js';
 
 const CLUSTERS = ['north', 'south', 'west'] as const;
@@ -82,7 +83,7 @@ async function clipsIn(folder: string): Promise<Clips> {
   for (const stop of STOPS) {
     for (const twisted of [false, true]) {
       const look = { yaw_deg: stop.pan + (twisted ? TWIST.yaw : 0), pitch_deg: stop.tilt + (twisted ? TWIST.pitch : 0) };
-      await writeClip(name(stop, twisted), render(panorama, look, SCENE), SCENE);
+      await writeClip(name(stop, twisted), lookAt(panorama, look, SCENE), SCENE);
     }
   }
   return name;

@@ -12,7 +12,8 @@ import { checkSettings } from '../../src/ptz/config/settings.js';
 import { localFiles } from '../../src/ptz/storage/files.js';
 import { s3Files } from '../../src/ptz/storage/s3.js';
 import { kubeconfigOf, startFakeCluster } from '../fixtures/fake_kubernetes.js';
-import { makePanorama, render } from '../fixtures/ptz_clips.js';
+import { lookAt } from '../fixtures/ptz_clips.js';
+import { makePanorama, type Panorama } from '../fixtures/ptz_scene.js';
 
 const SCENE = { width: 640, height: 360, hfov_deg: 60 };
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -26,10 +27,10 @@ interface Look {
   off?: { yaw: number; pitch: number };
 }
 
-async function putViews(folder: string, panorama: Uint8Array, looks: readonly Look[]): Promise<void> {
+async function putViews(folder: string, panorama: Panorama, looks: readonly Look[]): Promise<void> {
   mkdirSync(folder, { recursive: true });
   for (const { image, pan_deg, tilt_deg, off = { yaw: 0, pitch: 0 } } of looks) {
-    writeFileSync(path.join(folder, image), await encodePng(render(panorama, { yaw_deg: pan_deg + off.yaw, pitch_deg: tilt_deg + off.pitch }, SCENE), SCENE.width, SCENE.height));
+    writeFileSync(path.join(folder, image), await encodePng(lookAt(panorama, { yaw_deg: pan_deg + off.yaw, pitch_deg: tilt_deg + off.pitch }, SCENE), SCENE.width, SCENE.height));
   }
   writeFileSync(path.join(folder, 'views.json'), JSON.stringify({ camera: SCENE, views: looks.map(({ image, pan_deg, tilt_deg }) => ({ image, pan_deg, tilt_deg })) }));
 }
