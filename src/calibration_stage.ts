@@ -15,7 +15,7 @@ export interface CalibrationStageOptions {
   config: Config;
   store: Store;
   gaze: GazeSource;
-  metrics?: DeliveryMetrics;
+  metrics?: DeliveryMetrics & { observeGaze(seconds: number): void };
   log: ServiceLog;
 }
 
@@ -65,6 +65,7 @@ export function createCalibration({ config, store, gaze, metrics, log }: Calibra
     log,
     open_to_local: calibration.auth === 'auto' && !keyed && isLoopback(server.host) && !server.trust_proxy,
     api_token: server.api_token,
+    ...(metrics === undefined ? {} : { observeGaze: (seconds: number) => { metrics.observeGaze(seconds); } }),
     ...(webhooks === undefined
       ? {}
       : {

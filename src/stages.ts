@@ -205,6 +205,7 @@ function metricSources(stages: () => Stages): Parameters<typeof createMetrics>[0
     callbacks: () => stages().delivery.status(),
     eyes: () => stages().eyes?.stats(),
     evidence: () => stages().events.counts,
+    calibration: () => stages().calibration?.service.status(),
     registry: () => stages().registry.state(),
     slots: () => stages().addon.poolStats(),
     degradation: () => stages().degradation.snapshot(),

@@ -89,7 +89,10 @@ process.stdout.write(`${JSON.stringify(figures)}\n`);
 /** A session's pictures become rows, four at a time as the lane of the inference pool gives them to a worker. */
 async function recordAll(): Promise<{ rows: number; csv_bytes: number }> {
   const records: FrameRecord[] = [];
-  const frames = new Frames({ ...collector(records), gaze: taskwise(), pace: { turnedAway: () => undefined } as unknown as FramesDeps['pace'], now_ms: Date.now });
+  const frames = new Frames({
+    ...collector(records), gaze: taskwise(), pace: { turnedAway: () => undefined } as unknown as FramesDeps['pace'], now_ms: Date.now,
+    counts: { frames: { stored: 0, repeated: 0, refused: {} } }, observeGaze: () => undefined,
+  });
   const live = await new LiveSessions(async () => ({ session: { session_id: 'bench', candidate_id: 'bench', clock_offset_ms: null } as never, screen: SCREEN }), Date.now).get('bench');
   for (let at = 0; at < files.length; at += STILLS_A_TASK) {
     await frames.process(live, files.slice(at, at + STILLS_A_TASK).map((image, n): IncomingFrame => {

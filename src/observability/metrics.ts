@@ -16,7 +16,22 @@ export interface MetricSources {
   degradation(): { rung: number; slowed: readonly unknown[]; paused: readonly unknown[] };
   /** undefined: eye tracking is switched off. */
   eyes(): { clients: number; trackers: Record<string, number>; readings: Record<string, number>; failures: Record<string, number>; skipped: Record<string, number>; refused: Record<string, number> } | undefined;
+  /** undefined: switched off. */
+  calibration(): CalibrationFigures | undefined;
   providers(): { model: string; wanted: string; used: string; fallbacks: number; up: boolean; failures: number }[];
+}
+
+/** What the gaze calibration says of itself; counts are those since its start. */
+export interface CalibrationFigures {
+  ready: boolean;
+  people: number;
+  carried_per_s: number;
+  recommended_fps: number;
+  /** Pictures that wait for the networks. */
+  waiting: number;
+  frames: { stored: number; repeated: number; refused: Record<string, number> };
+  sessions: Record<string, number>;
+  fits: Record<string, number>;
 }
 
 export interface Metrics {
@@ -28,6 +43,8 @@ export interface Metrics {
   /** Packet to result. */
   observeLatency(seconds: number): void;
   observeBatch(model: string, rows: number): void;
+  /** A calibration frame, arrival to gaze. */
+  observeGaze(seconds: number): void;
   /** Counts what happened to a callback (delivered, failed_attempt, dead_letter, dropped, no_staff_id). */
   outcome(result_type: string, outcome: string): void;
   /** Name, type and help of every metric of ours, for docs/METRICS.md. */
@@ -70,6 +87,7 @@ export function createMetrics(sources: Partial<MetricSources>, build: { version:
   addCameraMetrics(sources, pulled, gauge);
   addDeliveryMetrics(sources, gauge);
   addEyeMetrics(sources, pulled, gauge);
+  addCalibrationMetrics(sources, pulled, gauge);
   pulled('sightline_events_total', 'events kept', [], () => [[{}, sources.evidence?.().events ?? 0]]);
   pulled('sightline_evidence_total', 'pictures and clips of events written', ['kind'], () => [[{ kind: 'frame' }, sources.evidence?.().frames ?? 0], [{ kind: 'clip' }, sources.evidence?.().clips ?? 0]]);
   pulled('sightline_evidence_missed_total', 'events left without a picture or clip, by reason', ['reason'], () => Object.entries(sources.evidence?.().missed ?? {}).map(([reason, n]) => [{ reason }, n]));
@@ -89,6 +107,7 @@ export function createMetrics(sources: Partial<MetricSources>, build: { version:
 
   const stage = new Histogram({ name: 'sightline_stage_seconds', help: 'time a stage took', labelNames: ['stage'], registers, buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5] });
   const latency = new Histogram({ name: 'sightline_frame_latency_seconds', help: 'time from the packet of a frame to its result', registers, buckets: [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.27, 0.3, 0.4, 0.5, 1, 2.5] });
+  const gaze = new Histogram({ name: 'sightline_calibration_frame_seconds', help: 'time from the arrival of a calibration frame to its gaze', registers, buckets: [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2] });
   const batch = new Histogram({ name: 'sightline_batch_size', help: 'rows of a batch', labelNames: ['model'], registers, buckets: [1, 2, 4, 8, 12, 16, 24, 32, 48, 64] });
 
   const callbacks = new Counter({ name: 'sightline_callbacks_total', help: 'callbacks by outcome', labelNames: ['result_type', 'outcome'], registers });
@@ -99,6 +118,7 @@ export function createMetrics(sources: Partial<MetricSources>, build: { version:
     observeStage: (name, seconds) => stage.observe({ stage: name }, seconds),
     observeLatency: (seconds) => latency.observe(seconds),
     observeBatch: (model, rows) => batch.observe({ model }, rows),
+    observeGaze: (seconds) => gaze.observe(seconds),
     outcome: (result_type, outcome) => callbacks.inc({ result_type, outcome }),
     async list() {
       const all = await registry.getMetricsAsJSON();
@@ -144,6 +164,22 @@ function addEyeMetrics(sources: Partial<MetricSources>, counter: Add, gauge: Add
   counter('sightline_eye_failures_total', 'outages of sources and failed searches of eye tracking', ['code'], () => each('code', eyes()?.failures));
   counter('sightline_eye_skipped_total', 'eye_data messages that a client did not get', ['reason'], () => each('reason', eyes()?.skipped));
   counter('sightline_eye_refused_total', 'clients of eye tracking that were sent away', ['reason'], () => each('reason', eyes()?.refused));
+}
+
+function addCalibrationMetrics(sources: Partial<MetricSources>, counter: Add, gauge: Add): void {
+  const calibration = () => sources.calibration?.();
+  const each = <L extends string>(label: L, counts: Record<string, number> | undefined) => Object.entries(counts ?? {}).map(([key, n]): [Record<L, string>, number] => [{ [label]: key } as Record<L, string>, n]);
+  gauge('sightline_calibration_up', '1 while the calibration database is open', [], () => [[{}, calibration()?.ready === true ? 1 : 0]]);
+  gauge('sightline_calibration_people', 'people who calibrate now', [], () => [[{}, calibration()?.people ?? 0]]);
+  gauge('sightline_calibration_recommended_fps', 'frames a second that each of them is told to send', [], () => [[{}, calibration()?.recommended_fps ?? 0]]);
+  gauge('sightline_calibration_carried_fps', 'pictures a second that the networks carry, as far as is known', [], () => [[{}, calibration()?.carried_per_s ?? 0]]);
+  gauge('sightline_calibration_queue', 'calibration pictures that wait for the networks', [], () => [[{}, calibration()?.waiting ?? 0]]);
+  counter('sightline_calibration_frames_total', 'calibration frames by what became of them', ['outcome'], () => {
+    const { stored = 0, repeated = 0, refused } = calibration()?.frames ?? {};
+    return [[{ outcome: 'stored' }, stored], [{ outcome: 'repeated' }, repeated], ...each('outcome', refused)];
+  });
+  counter('sightline_calibration_sessions_total', 'calibration sessions by what happened to them', ['event'], () => each('event', calibration()?.sessions));
+  counter('sightline_calibration_fits_total', 'fits of completed sessions by verdict', ['verdict'], () => each('verdict', calibration()?.fits));
 }
 
 function addDeliveryMetrics(sources: Partial<MetricSources>, gauge: Add): void {

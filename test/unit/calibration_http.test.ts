@@ -101,6 +101,7 @@ t.test('what is wrong is a 4xx that names the field, and nothing is lost', async
   const busy = await world.call('POST', '/api/calibration/frame', { ...frame, session_id, candidate_id: 'a', frame_data: Buffer.from('busy').toString('base64') });
   t.match([busy.status, busy.body.success, busy.body.error_code], [200, false, 'busy']);
   t.ok(busy.body.recommended_fps < 30, 'and the client is told to slow down');
+  t.match(world.service.status(), { ready: true, people: 1, frames: { stored: 0, refused: { not_a_picture: 1, busy: 1 } }, sessions: { created: 1, started: 1, failed: 1, completed: 0 } });
   t.match((await world.call('GET', `/api/calibration/session/3b241101-e2bb-4255-8caf-4136c566a962`)).body, { exists: false, status: null });
   t.match((await world.call('GET', '/api/calibration/download/nobody')).body, { detail: 'Calibration not found', error: { code: 'CALIBRATION_NOT_FOUND' } });
   t.match((await world.call('GET', '/api/calibration/verify/nobody')).body, { exists: false, candidate_id: null, has_screen_info: false, detail: /not found/ });

@@ -51,3 +51,19 @@ t.test('what stages do not report is absent, not zero', async (t) => {
   t.teardown(() => metrics.close());
   t.notMatch(await metrics.render(), 'sightline_frame_age_seconds{');
 });
+
+t.test('the gaze calibration: who calibrates, what became of frames, sessions and fits', async (t) => {
+  const calibration = {
+    ready: true, people: 3, carried_per_s: 60, recommended_fps: 17, waiting: 5, frames: { stored: 100, repeated: 2, refused: { busy: 4, no_face: 1 } },
+    sessions: { created: 4, completed: 1 }, fits: { accept: 1 },
+  };
+  const metrics = createMetrics({ calibration: () => calibration }, BUILD);
+  t.teardown(() => { metrics.close(); });
+  metrics.observeGaze(0.06);
+  const page = await metrics.render();
+  for (const line of [
+    'sightline_calibration_up 1', 'sightline_calibration_people 3', 'sightline_calibration_recommended_fps 17', 'sightline_calibration_carried_fps 60', 'sightline_calibration_queue 5',
+    'sightline_calibration_frames_total{outcome="stored"} 100', 'sightline_calibration_frames_total{outcome="busy"} 4', 'sightline_calibration_sessions_total{event="created"} 4',
+    'sightline_calibration_fits_total{verdict="accept"} 1', 'sightline_calibration_frame_seconds_count 1',
+  ]) t.ok(page.includes(`${line}\n`), line);
+});

@@ -7,7 +7,7 @@ import type { LiveSessions } from './live.js';
 import type { Pace } from './pace.js';
 import type { Records } from './records.js';
 import type { Caller } from './tokens.js';
-import type { GazeSource, ServiceLog, Session } from './types.js';
+import type { GazeSource, ServiceCounts, ServiceLog, Session } from './types.js';
 import type { WebhookEvent } from './webhooks.js';
 
 export type CalibrationSettings = Config['calibration'];
@@ -20,6 +20,9 @@ export interface ServiceContext {
   live: LiveSessions;
   gaze: GazeSource;
   pace: Pace;
+  counts: ServiceCounts;
+  /** A frame, arrival to gaze. */
+  observeGaze(seconds: number): void;
   log: ServiceLog;
   now_ms: () => number;
   uuid: () => string;

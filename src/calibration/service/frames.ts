@@ -8,7 +8,7 @@ import type { Pace } from './pace.js';
 import { headSample, qualityOf, readingOf } from './reading.js';
 import type { Records } from './records.js';
 import { shareOf, targetMm } from './targets.js';
-import type { FrameRecord, GazeSource, IncomingFrame, Position, Quality } from './types.js';
+import type { FrameRecord, GazeSource, IncomingFrame, Position, Quality, ServiceCounts } from './types.js';
 
 const RADIANS = Math.PI / 180;
 
@@ -43,27 +43,24 @@ export interface FramesDeps {
   records: Records;
   live: LiveSessions;
   pace: Pace;
+  counts: Pick<ServiceCounts, 'frames'>;
+  observeGaze(seconds: number): void;
   now_ms(): number;
 }
 
-/** Counters for the metrics. */
-export interface FrameCounts {
-  stored: number;
-  repeated: number;
-  refused: Record<string, number>;
-}
-
 export class Frames {
-  readonly counts: FrameCounts = { stored: 0, repeated: 0, refused: {} };
+  private readonly counts: ServiceCounts['frames'];
 
-  constructor(private readonly deps: FramesDeps) {}
+  constructor(private readonly deps: FramesDeps) {
+    this.counts = deps.counts.frames;
+  }
 
   /** One answer a frame, in their order; resolves when what was accepted is on the disk. @throws what concerns the whole session */
   async process(live: LiveSession, frames: readonly IncomingFrame[]): Promise<FrameAnswer[]> {
     const arrived_ms = this.deps.now_ms();
     const { session_id } = live.session;
     const before = await this.stored(session_id, frames);
-    const looked = await Promise.all(frames.map(async (frame) => (before.has(frame.frame_index) ? null : this.deps.gaze.still(frame.image))));
+    const looked = await Promise.all(frames.map(async (frame) => (before.has(frame.frame_index) ? null : this.look(frame.image))));
     const records: FrameRecord[] = [];
     const answers = frames.map((frame, index) => {
       const known = before.get(frame.frame_index);
@@ -76,6 +73,13 @@ export class Frames {
     if (records.length > 0) await this.store(live, records);
     this.counts.repeated += before.size;
     return answers;
+  }
+
+  private async look(image: Uint8Array): Promise<StillResult> {
+    const since_ms = performance.now();
+    const seen = await this.deps.gaze.still(image);
+    if (seen.ok) this.deps.observeGaze((performance.now() - since_ms) / 1000);
+    return seen;
   }
 
   private async stored(session_id: string, frames: readonly IncomingFrame[]): Promise<Map<number, FrameRecord>> {

@@ -182,9 +182,12 @@ async function finish(context: ServiceContext, session: Session, candidate_id: s
     await records.saveFiles(candidate_id, made.csv, made.npz, trx);
     await records.setStatus(session_id, 'completed', { updated_ms: now_ms, completed_ms: now_ms, error_message: null, report: JSON.stringify(answer) }, trx);
   });
+  const { verdict } = made.fit.report;
+  context.counts.sessions.completed++;
+  context.counts.fits[verdict] = (context.counts.fits[verdict] ?? 0) + 1;
   const { calibration_stats, validation_metrics, file_checksums } = answer;
   await context.announce({
-    event: 'calibration.completed', candidate_id, session_id, interview_id, at: iso(now_ms), data: { calibration_stats, validation_metrics, file_checksums, verdict: made.fit.report.verdict },
+    event: 'calibration.completed', candidate_id, session_id, interview_id, at: iso(now_ms), data: { calibration_stats, validation_metrics, file_checksums, verdict },
   });
   return answer;
 }
@@ -193,6 +196,7 @@ async function finish(context: ServiceContext, session: Session, candidate_id: s
 async function fail(context: ServiceContext, session: Session, error: SightlineError): Promise<void> {
   const { session_id, candidate_id, interview_id } = session;
   const now_ms = context.now_ms();
+  context.counts.sessions.failed++;
   await context.records.setStatus(session_id, 'failed', { updated_ms: now_ms, error_message: error.message.slice(0, 1000) });
   await context.announce({ event: 'calibration.failed', candidate_id, session_id, interview_id, at: iso(now_ms), data: { error: { code: error.code, message: error.message } } });
 }

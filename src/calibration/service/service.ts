@@ -9,17 +9,17 @@ import { openCalibrationStore, type CalibrationStore, type CalibrationStoreOptio
 import { Access } from './access.js';
 import { belongs, iso, type CalibrationSettings, type ServiceContext } from './context.js';
 import { FrameJournal } from './frame_journal.js';
-import { Frames, type FrameAnswer, type FrameCounts } from './frames.js';
+import { Frames, type FrameAnswer } from './frames.js';
 import { createGovernance } from './governance.js';
 import { LiveSessions } from './live.js';
-import { FPS_MAX, Pace, RATE_BY_LATENCY } from './pace.js';
+import { Pace, RATE_BY_LATENCY } from './pace.js';
 import { createPreview } from './preview.js';
 import { createRecords } from './records.js';
 import { createResults } from './results.js';
 import { createScreens } from './screens.js';
 import { createSessions, loadLive } from './sessions.js';
 import type { Caller, TokenVerifier } from './tokens.js';
-import type { GazeSource, IncomingFrame, ServiceLog } from './types.js';
+import type { GazeSource, IncomingFrame, ServiceCounts, ServiceLog } from './types.js';
 import { Vault } from './vault.js';
 import type { WebhookEvent } from './webhooks.js';
 
@@ -42,6 +42,8 @@ export interface CalibrationServiceOptions {
   announce?(event: WebhookEvent): Promise<void>;
   /** What the webhooks are doing; undefined: there is no receiver. */
   webhooks?(): Promise<Record<string, unknown>>;
+  /** A frame, arrival to gaze; for the metrics. */
+  observeGaze?(seconds: number): void;
   now_ms?: () => number;
   uuid?: () => string;
 }
@@ -71,6 +73,7 @@ export class CalibrationService {
   readonly #vault: Vault;
   readonly #pace: Pace;
   readonly #now_ms: () => number;
+  readonly #counts: ServiceCounts = { frames: { stored: 0, repeated: 0, refused: {} }, sessions: { created: 0, started: 0, resumed: 0, completed: 0, failed: 0 }, fits: {} };
   #opened: Opened | undefined;
   #opening: Promise<Opened> | undefined;
   #failed: { error: SightlineError; at_ms: number } | undefined;
@@ -170,9 +173,9 @@ export class CalibrationService {
   }
 
   /** For the metrics and the diagnosis. */
-  status(): { ready: boolean; where: string | null; recommended_fps: number; frames: FrameCounts; fps_max: number } {
-    const counts = this.#opened?.frames.counts ?? { stored: 0, repeated: 0, refused: {} };
-    return { ready: this.#opened !== undefined, where: this.#opened?.store.where ?? null, recommended_fps: this.#pace.recommended(), frames: counts, fps_max: FPS_MAX };
+  status(): ServiceCounts & ReturnType<Pace['state']> & { ready: boolean; where: string | null; recommended_fps: number; waiting: number } {
+    const recommended_fps = this.#pace.recommended();
+    return { ready: this.#opened !== undefined, where: this.#opened?.store.where ?? null, recommended_fps, waiting: this.#options.gaze.load().waiting, ...this.#pace.state(), ...this.#counts };
   }
 
   async #open(): Promise<Opened> {
@@ -209,6 +212,8 @@ export class CalibrationService {
       journal: new FrameJournal({ store, vault: this.#vault, log, frames_per_session: settings.frames_per_session, now_ms }),
       live: new LiveSessions((session_id) => loadLive({ records }, session_id), now_ms),
       pace: this.#pace,
+      counts: this.#counts,
+      observeGaze: (seconds) => { this.#options.observeGaze?.(seconds); },
       uuid: this.#options.uuid ?? randomUUID,
       announce: async (event) => { await this.#options.announce?.(event); },
     };

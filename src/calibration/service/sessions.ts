@@ -35,6 +35,7 @@ export function createSessions(context: ServiceContext) {
       const session_id = context.uuid();
       await access.check(caller, 'session_create', { candidate_id, session_id });
       await records.addSession({ session_id, candidate_id, interview_id, now_ms, metadata, ...clock });
+      context.counts.sessions.created++;
       if (consent?.given === true) await give(caller, candidate_id, session_id, 'explicit', consent.policy_version ?? null);
       return { session_id, candidate_id, status: 'in_progress' as const, created_at: iso(now_ms), interview_id, metadata, ...clock };
     },
@@ -57,6 +58,7 @@ export function createSessions(context: ServiceContext) {
       if (session.status === 'completed') throw new SightlineError('CALIBRATION_SESSION_STATE', 'session_id: expected a session that is in progress, received one that is completed');
       const frames = await records.frames(session_id);
       await records.setStatus(session_id, 'in_progress', { updated_ms: context.now_ms() });
+      context.counts.sessions.resumed++;
       live.forget(session_id);
       const per_target: Record<string, number> = {};
       for (const { target_index } of frames) per_target[target_index] = (per_target[target_index] ?? 0) + 1;
@@ -90,6 +92,7 @@ export function createSessions(context: ServiceContext) {
         ...(clock.timezone === null ? {} : { timezone: clock.timezone }), ...(clock.clock_offset_ms === null ? {} : { clock_offset_ms: clock.clock_offset_ms }),
       });
       live.forget(session_id);
+      context.counts.sessions.started++;
       context.pace.present(session_id);
       return {
         session_id, candidate_id, status: 'ready' as const, screen_info: screen,

@@ -9,6 +9,14 @@ export interface GazeSource {
   load(): { waiting: number; waiting_for_ms: number; answered: number };
 }
 
+/** What happened since the service started, for the metrics. */
+export interface ServiceCounts {
+  frames: { stored: number; repeated: number; refused: Record<string, number> };
+  sessions: Record<'created' | 'started' | 'resumed' | 'completed' | 'failed', number>;
+  /** By verdict. */
+  fits: Record<string, number>;
+}
+
 export interface ServiceLog {
   error(fields: Record<string, unknown>, message: string): void;
   warn(fields: Record<string, unknown>, message: string): void;
