@@ -43,6 +43,15 @@ function shell(t: Test): { dir: string; run: Run; call: Run } {
   };
 }
 
+t.test('a reader that goes early is no fault', async (t) => {
+  const child = spawn(process.execPath, [BIN, 'config', 'schema'], { cwd: t.testdir(), env: { PATH: process.env.PATH }, timeout: LIMIT_MS });
+  child.stdout.destroy();
+  let err = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  t.same({ code, err }, { code: 0, err: '' });
+});
+
 t.test('cameras: add, list, remove', async (t) => {
   const { dir, run } = shell(t);
   const url = 'rtsp://admin:ge@heim@10.0.0.7:554/s';
