@@ -37,13 +37,18 @@ async function reload({ load, current, started, apply, secrets, log }: ReloadOpt
   try {
     wanted = load();
   } catch (error) {
-    log.error({ err: error, code: error instanceof SightlineError ? error.code : 'INTERNAL' }, 'the configuration was not reloaded: it has problems, what was in force stays');
+    log.error({ err: error, code: codeOf(error) }, 'the configuration was not reloaded: it has problems, what was in force stays');
     throw error;
   }
   secrets.add(secretsOf(wanted));
   const before = current();
   const changes = changesBetween(before, wanted, started);
-  await apply(withKeys(before, wanted, changes.applied));
+  try {
+    await apply(withKeys(before, wanted, changes.applied));
+  } catch (error) {
+    log.error({ err: error, code: codeOf(error) }, 'the configuration was read again, but is not in force everywhere; reload once more');
+    throw error;
+  }
   const said = [
     ...(changes.applied.length === 0 ? [] : [`in force: ${changes.applied.join(', ')}`]),
     ...(changes.needs_restart.length === 0 ? [] : [`changed, but in force only after a restart: ${changes.needs_restart.join(', ')}`]),
@@ -51,4 +56,8 @@ async function reload({ load, current, started, apply, secrets, log }: ReloadOpt
   const level = changes.needs_restart.length > 0 ? 'warn' : 'info';
   log[level]({ ...changes }, `configuration reloaded; ${said === '' ? 'nothing has changed' : said}`);
   return changes;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof SightlineError ? error.code : 'INTERNAL';
 }

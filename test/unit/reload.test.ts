@@ -17,18 +17,20 @@ function world(t: Test, start: object) {
   const said: string[] = [];
   const applied: Config[] = [];
   const started = load(file);
+  const refuse: { with: Error | undefined } = { with: undefined };
   let current = started;
   const secrets = createSecrets();
   const say = (level: string) => (_fields: object, message: string) => void said.push(`${level} ${message}`);
   const reload = createReload({
     load: () => load(file), current: () => current, started, secrets,
     apply: async (config) => {
+      if (refuse.with !== undefined) throw refuse.with;
       applied.push(config);
       current = config;
     },
     log: { info: say('info'), warn: say('warn'), error: say('error') } as unknown as Parameters<typeof createReload>[0]['log'],
   });
-  return { reload, write, said, applied, secrets, current: () => current };
+  return { reload, write, said, applied, secrets, refuse, current: () => current };
 }
 
 t.test('which keys changed, and which of them need a restart', async (t) => {
@@ -54,6 +56,17 @@ t.test('a configuration with problems changes nothing and says what is wrong, wi
   write({ php_system: { auth_token: 'another-token-of-1' } });
   await reload();
   t.equal(secrets.mask('x another-token-of-1 x'), 'x *** x', 'new secrets are masked from now on');
+});
+
+t.test('what could not be put into force is said, and the next reload tries it again', async (t) => {
+  const { reload, write, said, current, refuse } = world(t, { processing: { fps: 5 } });
+  write({ processing: { fps: 3 } });
+  refuse.with = new Error('the registry cannot be read');
+  await t.rejects(reload(), { message: 'the registry cannot be read' });
+  t.match(said, [/^error the configuration was read again, but is not in force everywhere/]);
+  t.equal(current().processing.fps, 5);
+  refuse.with = undefined;
+  t.same(await reload(), { applied: ['processing.fps'], needs_restart: [] });
 });
 
 t.test('more cameras than the frame pool was made for need a restart, fewer do not', async (t) => {
