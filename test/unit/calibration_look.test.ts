@@ -33,6 +33,30 @@ t.test('a look rates pictures and keeps nothing; with a fit it says where the ga
   t.equal(entries.length, 1, 'noted once, not once a look');
 });
 
+t.test('a look goes by the frames that there are now: more of them, as many others, another screen', async (t) => {
+  const world = await open(t);
+  const candidate_id = 'newest';
+  const session_id = await begin(world, candidate_id);
+  const where = async () => (await look(world, session_id, candidate_id, framesOf(3, 1, 500))).results[0]?.on_screen_mm;
+  const record = (target: number, first: number, gaze_of = target) => world.call('POST', '/api/calibration/frames/batch', {
+    session_id, candidate_id, frames: framesOf(gaze_of, 20, first).map((frame, n) => ({ ...frame, frame_index: target * 1000 + first + n, target_index: target, target_position: PLACES[target] })),
+  });
+  for (let target = 0; target < 4; target++) await record(target, 0);
+  const first = await where();
+  t.same(await where(), first);
+  await record(3, 20, 2);
+  const more = await where();
+  t.notSame(more, first, 'twenty more');
+  await world.call('POST', `/api/calibration/session/${session_id}/redo`, { target_index: 3 });
+  t.equal(await where(), null, 'a target is missing');
+  for (const at of [40, 60]) await record(3, at);
+  t.notSame(await where(), more, 'as many frames, others');
+  const before = await where();
+  await world.call('POST', '/api/screen/info', { candidate_id, ...SCREEN, screen_width_mm: 500 });
+  t.notSame((await world.call('GET', `/api/screen/info/${candidate_id}`)).body.screen_width_mm, SCREEN.screen_width_mm);
+  t.ok(Array.isArray(before) && Array.isArray(await where()));
+});
+
 t.test('a look wants consent, the right candidate, and a token that may', async (t) => {
   const world = await open(t);
   const session_id = await begin(world, 'one');

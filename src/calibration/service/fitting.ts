@@ -18,6 +18,12 @@ export interface Made {
   fit: CalibrationFit;
 }
 
+/** As makeFiles, without the files. @throws as makeFiles */
+export function fitFrames(candidate_id: string, screen: ScreenInfo, frames: readonly FrameRecord[]): CalibrationFit {
+  checkEnough(frames);
+  return fitCalibration({ table: frameTable(candidate_id, frames), screen, sfm: false });
+}
+
 /** @throws CALIBRATION_INVALID naming targets and counts, or the core's own codes where the rows do not determine a fit */
 export function makeFiles(candidate_id: string, screen: ScreenInfo, frames: readonly FrameRecord[]): Made {
   checkEnough(frames);

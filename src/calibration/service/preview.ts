@@ -1,7 +1,7 @@
 /** What the page needs around a calibration: looking at pictures without keeping anything of them, recording a target anew, and how the newest sessions went. */
 import { SightlineError } from '../../errors.js';
 import { belongs, iso, sessionOf, type ServiceContext } from './context.js';
-import { makeFiles, type Made } from './fitting.js';
+import { fitFrames, type Made } from './fitting.js';
 import { HEADS_KEPT, headSample, qualityOf, readingOf, type HeadSample } from './reading.js';
 import { onScreen, type CompletionAnswer } from './results.js';
 import { readScreen } from './screens.js';
@@ -20,16 +20,24 @@ export interface LookAnswer {
   on_screen_mm?: [number, number] | null;
 }
 
-/** Sessions whose newest heads are remembered for the stability. */
+/** What looks of a session share: its newest heads for the stability, its fit, and whose looks are in the audit log. */
+interface Memory {
+  heads: HeadSample[];
+  noted: Set<string>;
+  /** `of` names the frames and the screen that were fitted; null = they determine nothing yet. */
+  fit: { of: string; fit: Made['fit'] | null } | undefined;
+}
+
+/** Sessions that are remembered. */
 const SESSIONS_MAX = 500;
 const LISTED_MAX = 20;
 
 export function createPreview(context: ServiceContext) {
   const { records, access, live, gaze } = context;
-  const seen = new Map<string, { heads: HeadSample[]; noted: Set<string> }>();
+  const seen = new Map<string, Memory>();
 
-  const remembered = (session_id: string): { heads: HeadSample[]; noted: Set<string> } => {
-    const known = seen.get(session_id) ?? { heads: [], noted: new Set<string>() };
+  const remembered = (session_id: string): Memory => {
+    const known = seen.get(session_id) ?? { heads: [], noted: new Set<string>(), fit: undefined };
     seen.delete(session_id);
     seen.set(session_id, known);
     const [oldest] = seen.keys();
@@ -49,7 +57,7 @@ export function createPreview(context: ServiceContext) {
         await access.check(caller, 'frames_add', { candidate_id: session.candidate_id, session_id: session.session_id, detail: 'pictures looked at and not kept' });
         memory.noted.add(who);
       }
-      const fit = await fitSoFar(context, session);
+      const fit = await fitSoFar(context, session, memory);
       const looked = await Promise.all(input.frames.map(({ image }) => gaze.still(image)));
       return looked.map((still, at): LookAnswer => {
         const frame_index = input.frames[at]?.frame_index ?? 0;
@@ -93,12 +101,22 @@ export function createPreview(context: ServiceContext) {
   };
 }
 
-async function fitSoFar({ records }: ServiceContext, { session_id, candidate_id }: Session): Promise<Made['fit'] | null> {
-  if ((await records.frameCount(session_id)) === 0) return null;
+/** The fit is kept until there are other frames: looks come twice a second, and reading and fitting thousands of rows each time would hold up everybody. */
+async function fitSoFar({ records }: ServiceContext, { session_id, candidate_id }: Session, memory: Memory): Promise<Made['fit'] | null> {
+  const mark = await records.framesMark(session_id);
+  if (mark.count === 0) return null;
   const screen = await readScreen(records, candidate_id);
   if (screen === undefined) return null;
+  const of = JSON.stringify([mark, screen]);
+  if (memory.fit?.of === of) return memory.fit.fit;
+  const fit = fitOf(candidate_id, screen, await records.frames(session_id));
+  memory.fit = { of, fit };
+  return fit;
+}
+
+function fitOf(...given: Parameters<typeof fitFrames>): Made['fit'] | null {
   try {
-    return makeFiles(candidate_id, screen, await records.frames(session_id)).fit;
+    return fitFrames(...given);
   } catch {
     return null; // too few frames yet, or they determine nothing: the completion says so, a look need not
   }

@@ -170,6 +170,12 @@ export function createRecords({ db, dialect }: CalibrationStore, vault: Vault) {
       return Number(row.count);
     },
 
+    /** Says whether the frames are still those that were read before: how many, and the newest row; rows that are removed and recorded anew get higher numbers. */
+    async framesMark(session_id: string): Promise<{ count: number; newest: number }> {
+      const row = await db.selectFrom('calibration_frames').select([sql<number | string>`count(*)`.as('count'), sql<number | string | null>`max(id)`.as('newest')]).where('session_id', '=', session_id).executeTakeFirstOrThrow();
+      return { count: Number(row.count), newest: Number(row.newest ?? 0) };
+    },
+
     async removeFrames(session_id: string, indexes: readonly number[]): Promise<void> {
       if (indexes.length > 0) await db.deleteFrom('calibration_frames').where('session_id', '=', session_id).where('frame_index', 'in', [...indexes]).execute();
     },
