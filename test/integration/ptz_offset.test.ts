@@ -1,9 +1,7 @@
 /** The offset estimate end to end, on pictures: accuracy, intervals, refusals, and what a dying OpenCV process does to a check. The whole is bench area ptz. */
-import { existsSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { openOffsetEngine } from '../../src/ptz/estimate/engine.js';
 import type { PtzView } from '../../src/ptz/estimate/types.js';
-import { closure, links } from '../fixtures/ptz_chain.js';
 import { cameraAt, makePanorama, Random } from '../fixtures/ptz_scene.js';
 import { CAMERA, makeTrial, runTrial, shoot, summarise, type Outcome, type TrialKind } from '../fixtures/ptz_trials.js';
 
@@ -111,13 +109,4 @@ t.test('an aborted check ends', async (t) => {
   const check = engine.estimateOffset([{ name: 'r', picture: trial.reference, ...telemetry }], [{ name: 'q', picture: trial.query, ...telemetry }], { camera: CAMERA, signal: stop.signal });
   stop.abort(new Error('stop'));
   await t.rejects(check, /stop/);
-});
-
-const ARCHES = ['JDW_0302.jpg', 'JDW_0303.jpg', 'JDW_0304.jpg'].map((file) => `../shared/data/arches/${file}`);
-t.test('three real photographs: rotations around the chain compose to nothing', { skip: ARCHES.every((file) => existsSync(file)) ? false : 'the photographs are not beside the clone' }, async (t) => {
-  // 18 mm on a sensor of 23.6 mm, upright: 549 pixels.
-  const camera = { width: 477, height: 720, fx: 549, fy: 549, cx: 238, cy: 359.5, k1: 0 };
-  const { rest_deg, interval_deg } = closure(await links(engine, ARCHES.map((file) => new Uint8Array(readFileSync(file))), camera));
-  t.comment(`rest ${rest_deg.toFixed(3)}°, interval ${interval_deg.toFixed(3)}°`);
-  t.ok(rest_deg <= interval_deg);
 });
