@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 
 export interface Cost {
   /** User + system CPU seconds of the process and its children. */
@@ -87,4 +88,16 @@ export function spread(values: number[]): Spread {
   const middle = sorted.length >> 1;
   const median = sorted.length % 2 === 1 ? sorted[middle] : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
   return { min: sorted[0] ?? NaN, median: median ?? NaN, max: sorted[sorted.length - 1] ?? NaN };
+}
+
+/** Linux counts CPU time to programs in hundredths of a second (USER_HZ). */
+const TICKS_PER_S = 100;
+
+/** User and system time so far of a running process, with all its threads and the processes that it started and that run: fields 14 and 15 of /proc/PID/stat (proc(5)). */
+export async function cpuSeconds(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ').filter((text) => text.trim() !== '');
+  const below = await Promise.all(children.map(async (child) => cpuSeconds(Number(child))));
+  return below.reduce((sum, seconds) => sum + seconds, (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S);
 }

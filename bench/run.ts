@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import type { Area, AreaResult } from './area.js';
 import { calibrationArea } from './areas/calibration.js';
 import { captureArea } from './areas/capture.js';
+import { eyesArea } from './areas/eyes.js';
 import { gpuArea } from './areas/gpu.js';
 import { handoverArea } from './areas/handover.js';
 import { inferenceArea } from './areas/inference.js';
@@ -18,7 +19,7 @@ import { ptzArea } from './areas/ptz.js';
 import { describeMachine } from './machine.js';
 import { writeReadmeTable } from './table.js';
 
-const AREAS: Area[] = [captureArea, inferenceArea, handoverArea, pipelineArea, calibrationArea, gpuArea, ptzArea, pagesArea];
+const AREAS: Area[] = [captureArea, inferenceArea, handoverArea, pipelineArea, calibrationArea, gpuArea, ptzArea, pagesArea, eyesArea];
 
 const { values } = parseArgs({
   options: { filter: { type: 'string' }, quick: { type: 'boolean', default: false }, gpu: { type: 'boolean', default: false } },

@@ -1,5 +1,5 @@
 /** What it costs the daemon that somebody looks at the operations page: 20 live cameras, with and without a viewer, in turns. */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { rtspServerBinary, startRtspServer } from '../../src/demo/rtsp_server.js';
@@ -7,17 +7,15 @@ import { PAGES_DIR } from '../../src/http/routes/pages.js';
 import { browserMissing, openBrowser } from '../../test/fixtures/browser.js';
 import { sleep, startDaemon, until, type SoakDaemon } from '../../test/soak/daemon.js';
 import { atMost, type Area } from '../area.js';
-import { spread } from '../measure.js';
+import { cpuSeconds, spread } from '../measure.js';
 import { sceneClip } from './pipeline.js';
 
 const CAMERAS = 20;
 /** High enough that every tile of the wall is on the screen, and asks for its pictures. */
 const WINDOW = { width: 1280, height: 1600 };
-/** Frames a second and camera that the pipeline analyses: few, so that its own cost is far from filling the machine and hardly wavers. */
+/** Frames a second and camera that the pipeline analyses. */
 const ANALYSIS_FPS = 0.2;
-const TOKEN = 'token-of-the-pages-bench';
-/** Linux counts CPU time to programs in hundredths of a second (USER_HZ). */
-const TICKS_PER_S = 100;
+export const TOKEN = 'token-of-the-pages-bench';
 const LIMIT = 0.25;
 
 interface Turn {
@@ -79,7 +77,8 @@ export const pagesArea: Area = {
   },
 };
 
-async function openDaemon(root: string, state_dir: string): Promise<SoakDaemon> {
+/** The daemon with nothing registered, analysing few frames, so that its own cost is far from filling the machine and hardly wavers. */
+export async function openDaemon(root: string, state_dir: string): Promise<SoakDaemon> {
   for (const end of ['', '-wal', '-shm']) await rm(path.join(state_dir, `sightline.db${end}`), { force: true }); // the cameras of the last time
   await mkdir(state_dir, { recursive: true });
   const config = path.join(state_dir, 'config.json');
@@ -125,13 +124,6 @@ async function turn(daemon: SoakDaemon, seconds: number): Promise<Turn> {
   const after = await read();
   const elapsed_s = (after.at_ms - before.at_ms) / 1000;
   return { cores: (after.cpu_s - before.cpu_s) / elapsed_s, frames_per_s: (after.frames - before.frames) / elapsed_s, pictures_per_s: 0 };
-}
-
-/** User and system time of a process with all its threads: fields 14 and 15 of /proc/PID/stat (proc(5)). */
-async function cpuSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
 }
 
 function percent(cores: number): string {

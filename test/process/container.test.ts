@@ -11,6 +11,7 @@ import path from 'node:path';
 import process from 'node:process';
 import t from 'tap';
 import { parse } from 'yaml';
+import { PAGES_DIR } from '../../src/http/routes/pages.js';
 import { eyeClient } from '../fixtures/eye_client.js';
 
 t.setTimeout(120_000);
@@ -36,6 +37,18 @@ t.test('what set-up installs for running is in the image', async (t) => {
   t.ok(start.length > 5, 'set-up has a list');
   const building = new Set(['build-essential', 'cmake', 'ninja-build', 'pkg-config', 'python3']);
   for (const name of start.filter((name) => !name.endsWith('-dev') && !building.has(name))) t.ok(installed.has(name), name);
+});
+
+t.test('the pages are in the image, what only tests need is not', async (t) => {
+  const setup = readFileSync('setup/steps/system_packages.mjs', 'utf8');
+  const only_tests = [...(/\n {2}test: \[([\s\S]*?)\n {2}\]/.exec(setup)?.[1] ?? '').matchAll(/'([a-z0-9.+-]+)'/g)].map(([, name = '']) => name);
+  for (const name of ['chromium', 'firefox-esr', 'mariadb-server']) t.ok(only_tests.includes(name), `set-up has ${name} for the tests`);
+  for (const name of only_tests) t.notOk(installed.has(name), name);
+  t.match(readFileSync('setup/main.mjs', 'utf8'), /const common = [^;]*webBuild/, 'the set-up of the build stage makes the pages');
+  const forgotten = (/&& rm -rf (\S+ .*)$/m.exec(build)?.[1] ?? '').split(' ').filter((name) => !name.startsWith('/'));
+  t.ok(forgotten.length > 0, 'the build stage leaves its sources behind');
+  const needed = [path.relative('.', PAGES_DIR), 'build/native/bin', 'dist/src', 'bin/sightline', 'models/manifest.json', 'models/weights', 'node_modules', 'package.json'];
+  for (const name of needed) t.notOk(forgotten.some((gone) => name === gone || name.startsWith(`${gone}/`)), `${name} stays`);
 });
 
 const tools = ['readelf', 'dpkg-query'].every((tool) => spawnSync(tool, ['--version']).status === 0) ? false : 'readelf or dpkg-query is not here';
@@ -99,6 +112,7 @@ t.test('the entry point: starts, is healthy, tracks eyes for who has the token, 
   while (Date.now() < end && child.exitCode === null && !output.includes('listening on')) await new Promise((resolve) => setTimeout(resolve, 100));
   t.equal(spawnSync(command, rest, { env, timeout: 20_000 }).status, 0, `healthy: ${output.slice(-500)}`);
 
+  for (const page of existsSync(PAGES_DIR) ? ['/', '/calibrate'] : []) t.match(await (await fetch(`http://127.0.0.1:${port}${page}`)).text(), /<script type="module"/, `the page ${page}, which asks for the token itself`);
   await t.rejects(eyeClient(`ws://127.0.0.1:${port}`), /401/);
   const client = await eyeClient(`ws://127.0.0.1:${port}/?token=${token}`);
   await client.next('connection');

@@ -5,7 +5,8 @@ import { usePicture, useVisible } from './pictures';
 import type { CameraView, Mark } from './types';
 
 const THUMBNAIL = 'width=320&quality=70';
-const EVERY_MS = 2_000;
+/** Pictures follow the overview, so that marks and picture are of about the same moment; by themselves only where it stays away. */
+const EVERY_MS = 5_000;
 const LARGE_EVERY_MS = 1_000;
 
 export function Wall({ cameras }: { cameras: readonly CameraView[] }): ReactNode {
@@ -37,7 +38,7 @@ function Tile({ camera, onOpen }: { camera: CameraView; onOpen: () => void }): R
   const element = useRef<HTMLLIElement>(null);
   const visible = useVisible(element);
   const live = camera.state === 'streaming' || camera.state === 'stalled';
-  const url = usePicture(`/api/cameras/${camera.camera_id}/snapshot.jpg?${THUMBNAIL}`, visible && live, EVERY_MS);
+  const url = usePicture(`/api/cameras/${camera.camera_id}/snapshot.jpg?${THUMBNAIL}`, visible && live, EVERY_MS, camera);
   return (
     <li ref={element} className={`tile ${toneOf(camera.state)}`} data-camera={camera.camera_id} data-state={camera.state}>
       <button type="button" className="tile-picture" onClick={onOpen} aria-label={`Open ${camera.camera_name} (camera ${camera.camera_id}), ${words(camera.state)}`}>
@@ -83,7 +84,7 @@ function MarkBox({ mark, ratio }: { mark: Mark; ratio: number }): ReactNode {
 
 function Large({ camera, onClose }: { camera: CameraView; onClose: () => void }): ReactNode {
   const dialog = useRef<HTMLDialogElement>(null);
-  const url = usePicture(`/api/cameras/${camera.camera_id}/snapshot.jpg?width=960&quality=80`, camera.state === 'streaming', LARGE_EVERY_MS);
+  const url = usePicture(`/api/cameras/${camera.camera_id}/snapshot.jpg?width=960&quality=80`, camera.state === 'streaming', LARGE_EVERY_MS, camera);
   useEffect(() => { dialog.current?.showModal(); }, []);
   return (
     <dialog ref={dialog} className="large" aria-labelledby="large-title" onClose={onClose}>

@@ -1,5 +1,5 @@
 /** Pictures of cameras, few at a time: a phone on a slow link, and the daemon, are spared. fetch, not <img src>: an image request could not carry the token. */
-import { useEffect, useState, type RefObject } from 'react';
+import { useEffect, useRef, useState, type RefObject } from 'react';
 import { pause, request } from '../shared/api';
 
 const AT_ONCE = 4;
@@ -29,9 +29,11 @@ export function useVisible(element: RefObject<Element | null>): boolean {
   return visible;
 }
 
-/** URL of the newest picture while `active`; undefined before the first. */
-export function usePicture(path: string, active: boolean, every_ms: number): string | undefined {
+/** URL of the newest picture while `active`; undefined before the first. Asked for after `every_ms`, or as soon as `beat` changes. */
+export function usePicture(path: string, active: boolean, every_ms: number, beat?: unknown): string | undefined {
   const [url, setUrl] = useState<string>();
+  const wake = useRef<() => void>(undefined);
+  useEffect(() => { wake.current?.(); }, [beat]);
   useEffect(() => {
     if (!active) return undefined;
     const stop = new AbortController();
@@ -43,7 +45,9 @@ export function usePicture(path: string, active: boolean, every_ms: number): str
           if (signal.aborted) return;
           if (blob !== undefined) setUrl(URL.createObjectURL(blob));
         }
-        await pause(every_ms, signal);
+        const nap = new AbortController();
+        wake.current = () => { nap.abort(); };
+        await pause(every_ms, AbortSignal.any([signal, nap.signal])).catch(() => { signal.throwIfAborted(); });
       }
     };
     loop().catch(() => undefined);
