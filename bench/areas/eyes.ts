@@ -8,7 +8,7 @@ import type { Area } from '../area.js';
 import { cpuSeconds, spread } from '../measure.js';
 import { openDaemon, TOKEN } from './pages.js';
 
-/** The demo's clip of one person at a desk, 640×360: both eyes are found in every frame (test/integration/eye_tracking.test.ts). */
+/** The demo's clip of one person after the other, 640×360. */
 const CLIP = 'build/demo/office.mkv';
 
 export const eyesArea: Area = {
