@@ -3,12 +3,12 @@
  * sequence models → analysis → callbacks. One analyser a camera; bounded by the number of cameras.
  */
 import { createCameraAnalyser } from './analysis/analyser.js';
-import type { AnalyserOptions, AnalysisEvent, CameraAnalyser, FrameAnalysis, Thresholds } from './analysis/types.js';
+import type { AnalyserOptions, CameraAnalyser, FrameAnalysis, Thresholds } from './analysis/types.js';
 import type { CameraRef } from './cameras/types.js';
-import { eventBody, frameAnalysisBody, type BuildSettings } from './delivery/build.js';
+import { frameAnalysisBody, type BuildSettings } from './delivery/build.js';
 import type { Cadence } from './delivery/cadence.js';
 import type { Delivery } from './delivery/types.js';
-import { toldOf, type EventRecorder } from './evidence/recorder.js';
+import { raiseEvent, type EvidencePath, type HeldBatch } from './raise_event.js';
 import type { PipelineReport } from './inference/report.js';
 import type { Learning } from './learning.js';
 import type { FrameResult, SequenceResult, SequenceRow } from './inference/results.js';
@@ -30,21 +30,6 @@ export interface FramePathOptions {
   observe: { latency(seconds: number): void };
   monotonicUs(): number;
   log: { warn(fields: Record<string, unknown>, message: string): void };
-}
-
-/** What keeping evidence takes. */
-export interface EvidencePath {
-  recorder: Pick<EventRecorder, 'picture' | 'keep'>;
-  /** JPEG of a row of a batch in use. */
-  jpeg(batch: number, row: number): Promise<Buffer>;
-  /** Put before the paths that the receiver gets. */
-  path_prefix: string;
-}
-
-/** Where the decoded frame of a result still is. */
-export interface HeldBatch {
-  batch: number;
-  rows: readonly { row: number; camera: number; seq: number }[];
 }
 
 export interface NewestAnalysis {
@@ -177,26 +162,10 @@ export class FramePath {
   #deliver(camera: CameraRef, analysis: FrameAnalysis, frame: FrameResult, held: HeldBatch | undefined): void {
     const { delivery, body, cadence } = this.#options;
     const { camera_id } = camera;
-    for (const event of analysis.events) this.#watch(this.#raise(camera, event, frame, held), camera_id);
+    for (const event of analysis.events) this.#watch(raiseEvent(camera, event, frame, held, this.#options), camera_id);
     if (cadence.due(camera_id, frame.wall_ms)) {
       this.#watch(delivery.enqueue(frameAnalysisBody(camera, analysis, body), { camera_id, kind: 'frame_analysis' }), camera_id);
     }
-  }
-
-  /** The picture first, since the callback names it: taken from the decoded frame while its batch is held, in a bounded time. */
-  async #raise(camera: CameraRef, event: AnalysisEvent, frame: FrameResult, held: HeldBatch | undefined): Promise<void> {
-    const { delivery, body, evidence } = this.#options;
-    const { camera_id, camera_name, staff_id } = camera;
-    const source = { camera_id, handle: frame.camera, packet_us: frame.packet_us, wall_ms: frame.wall_ms };
-    const row = held?.rows.find((one) => one.camera === frame.camera && one.seq === frame.seq)?.row;
-    const path = evidence === undefined || held === undefined || row === undefined ? undefined : await evidence.recorder.picture(event, source, () => evidence.jpeg(held.batch, row));
-    const built = eventBody(camera, event, body, path === undefined ? undefined : `${evidence?.path_prefix ?? ''}${path}`);
-    const context = { camera_id, kind: event.kind };
-    const stored = await (built.attributed ? delivery.enqueue(built.body, context) : delivery.keepLocal(built.body, context));
-    await evidence?.recorder.keep({
-      ...toldOf(event), camera_id, camera_name, staff_id: staff_id ?? body.unknown_staff_id ?? null, frame_path: path ?? null,
-      delivery: !stored.stored ? 'dropped' : built.attributed ? 'posted' : 'local_only', idempotency_key: stored.stored ? stored.idempotency_key : null,
-    }, event, source);
   }
 
   /** Drops are counted by delivery; what is left is a fault of ours, which must not be silent. */

@@ -145,7 +145,7 @@ class OutboxDelivery implements Delivery {
     assertPayload(this.check, attribute(payload, 1));
     const entry = this.entry(payload as Payload, context);
     this.options.metrics?.outcome(entry.result_type, 'no_staff_id');
-    const result = await journal.keepLocal({ ...entry, outbox_id: null, reason: 'no_staff_id', status: null, attempts: 0, dead_ms: entry.created_ms });
+    const result = await journal.keepLocal({ ...entry, outbox_id: null, reason: 'no_staff_id', status: null, attempts: 0, dead_ms: entry.created_ms }, context.companion);
     return result.stored ? { stored: true, idempotency_key: entry.idempotency_key } : this.drop(entry.result_type, result.reason);
   }
 

@@ -95,8 +95,8 @@ export class Journal {
   }
 
   /** A payload that goes straight to the dead letters. */
-  keepLocal(item: DeadMark): Promise<StoreResult> {
-    return this.wait(this.pending.local, item, false);
+  keepLocal(item: DeadMark, companion?: Companion): Promise<StoreResult> {
+    return this.wait(this.pending.local, item, false, companion);
   }
 
   delivered(entry: Entry): void {
@@ -189,7 +189,7 @@ export class Journal {
   private async write(): Promise<void> {
     const batch = this.takeBatch();
     const inserts = batch.inserts.map(({ item }) => item);
-    const companions = batch.inserts.flatMap(({ item: { idempotency_key }, companion }) => (companion === undefined ? [] : [{ idempotency_key, write: companion }]));
+    const companions = [...batch.inserts, ...batch.local].flatMap(({ item: { idempotency_key }, companion }) => (companion === undefined ? [] : [{ idempotency_key, write: companion }]));
     const dead = [...batch.dead, ...batch.local.map(({ item }) => item)];
     const leaving = [...batch.delivered, ...batch.dead.filter(({ outbox_id }) => outbox_id !== null)];
     const rows = this.size.rows + inserts.length - leaving.length;

@@ -41,12 +41,12 @@ export interface ParkMark {
   last_error: string;
 }
 
-/** A write of somebody else that has to be on the disk exactly where a payload is. */
-export type Companion = (trx: StoreTransaction) => Promise<void>;
+/** A write of somebody else that has to be on the disk exactly where the payload of that key is. Called again where a commit failed. */
+export type Companion = (trx: StoreTransaction, idempotency_key: string) => Promise<void>;
 
 export interface Changes {
   inserts: readonly NewEntry[];
-  /** Written with the insert of that key, but not where it is evicted at once. */
+  /** Written with the insert or the letter of that key, but not where the insert is evicted at once. */
   companions: readonly { idempotency_key: string; write: Companion }[];
   /** Ids that the receiver has taken. */
   delivered: readonly number[];
@@ -155,8 +155,8 @@ async function apply(trx: StoreTransaction, target: OutboxTarget, changes: Chang
   for (const { id, ...change } of changes.parked) await trx.updateTable('outbox').set(change).where('id', '=', id).execute();
   const evicted = await evict(trx, target, changes.over);
   const gone = new Set(evicted.map(({ id }) => id));
-  const kept = new Set(changes.inserts.filter((_, index) => !gone.has(ids[index] as number)).map(({ idempotency_key }) => idempotency_key));
-  for (const { idempotency_key, write } of changes.companions) if (kept.has(idempotency_key)) await write(trx);
+  const kept = new Set([...changes.inserts.filter((_, index) => !gone.has(ids[index] as number)), ...changes.dead].map(({ idempotency_key }) => idempotency_key));
+  for (const { idempotency_key, write } of changes.companions) if (kept.has(idempotency_key)) await write(trx, idempotency_key);
   const letters_dropped = changes.dead.length === 0 ? [] : await trimLetters(trx, target);
   const letters = changes.dead.length === 0 ? null : await letterCounts(trx, target);
   return { ids, evicted, letters_dropped, letters, oldest_ms: await oldest(trx, target) };

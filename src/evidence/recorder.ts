@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { AnalysisEvent } from '../analysis/types.js';
 import type { CaptureAddon } from '../capture/types.js';
 import type { Config } from '../config/schema.js';
-import type { StoreDb } from '../store/store.js';
+import type { StoreDb, StoreTransaction } from '../store/store.js';
 import { evidenceFolder, type EvidenceFolder } from './folder.js';
 import { evidencePath } from './paths.js';
 import { createEvidenceRepository, type EvidenceRepository } from './repository.js';
@@ -96,9 +96,18 @@ export class EventRecorder {
     }
   }
 
-  /** Keeps the event; a clip of an alert follows when its time is over. */
+  /** Keeps an event that belongs to no callback; what follows is as in `follow`. */
   async keep(record: NewEvent, event: AnalysisEvent, source: EventSource): Promise<void> {
-    const id = await this.#repository.add(record);
+    this.follow(await this.#repository.add(record), event, source);
+  }
+
+  /** Writes an event in the transaction that stores its callback. @returns its id, for `follow` once that is on the disk */
+  note(record: NewEvent, within: StoreTransaction): Promise<number> {
+    return this.#repository.add(record, within);
+  }
+
+  /** After an event was kept: it counts, and the clip of an alert is made when its time is over. */
+  follow(id: number, event: AnalysisEvent, source: EventSource): void {
     this.counts.events += 1;
     const { clips, clip_before_s, clip_after_s } = this.#options.settings;
     if (!clips || event.kind !== 'anomaly_alert') return;

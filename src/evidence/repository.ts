@@ -1,17 +1,17 @@
 /** Events and evidence files: the only SQL over their tables. */
 import { sql } from 'kysely';
 import type { EventRow } from '../store/schema.js';
-import type { StoreDb } from '../store/store.js';
+import type { StoreDb, StoreTransaction } from '../store/store.js';
 import type { EventQuery, EventRecord, NewEvent } from './types.js';
 
 export type EvidenceRepository = ReturnType<typeof createEvidenceRepository>;
 
 export function createEvidenceRepository(db: StoreDb) {
   return {
-    /** @returns its id */
-    async add({ context, indicators, frame_timestamp, ...event }: NewEvent): Promise<number> {
+    /** @param within where something else belongs to it. @returns its id */
+    async add({ context, indicators, frame_timestamp, ...event }: NewEvent, within: StoreDb | StoreTransaction = db): Promise<number> {
       const values = { ...event, frame_timestamp, context: JSON.stringify(context), indicators: JSON.stringify(indicators), created_ms: Date.parse(frame_timestamp) };
-      return (await db.insertInto('events').values(values).returning('id').executeTakeFirstOrThrow()).id;
+      return (await within.insertInto('events').values(values).returning('id').executeTakeFirstOrThrow()).id;
     },
 
     async setClip(id: number, clip_path: string): Promise<void> {
