@@ -50,15 +50,15 @@ function accuracyClaims({ clean, k1, blur, zoom, night, apart }: Record<TrialKin
   const degrees = (what: string, value: number, limit: number): Claim => ({ what, target: `≤ ${limit}°`, measured: `${value.toFixed(5)}°`, holds: value <= limit });
   const covered = (what: string, { coverage }: Summary): Claim => ({ what, target: '90 to 99 %', measured: `${(100 * coverage).toFixed(1)} %`, holds: coverage >= 0.9 && coverage <= 0.99 });
   return [
-    degrees('clean views, median', clean.median_deg, 0.0015),
-    degrees('clean views, p95', clean.p95_deg, 0.004),
-    degrees('blurred views, p95', blur.p95_deg, 0.02),
-    degrees('zoom 3 % off, p95', zoom.p95_deg, 0.02),
-    degrees('night, largest', night.max_deg, 0.05),
-    { what: 'night, wrong and refused', target: 'none wrong, ≤ 5 % refused', measured: `${night.wrong}, ${night.refused} of ${night.trials}`, holds: night.wrong === 0 && night.refused <= 0.05 * night.trials },
-    { what: 'views without overlap, refused', target: 'all', measured: `${apart.refused} of ${apart.trials}`, holds: apart.refused === apart.trials },
-    covered('95 % interval holds the truth, clean', clean),
-    covered('95 % interval holds the truth, k1 = -0.1 unknown', k1),
+    degrees('PTZ offset: clean views, median', clean.median_deg, 0.0015),
+    degrees('PTZ offset: clean views, p95', clean.p95_deg, 0.004),
+    degrees('PTZ offset: blurred views, p95', blur.p95_deg, 0.02),
+    degrees('PTZ offset: zoom 3 % off, p95', zoom.p95_deg, 0.02),
+    degrees('PTZ offset: night, largest', night.max_deg, 0.05),
+    { what: 'PTZ offset: night, wrong and refused', target: 'none wrong, ≤ 5 % refused', measured: `${night.wrong}, ${night.refused} of ${night.trials}`, holds: night.wrong === 0 && night.refused <= 0.05 * night.trials },
+    { what: 'PTZ offset: views without overlap, refused', target: 'all', measured: `${apart.refused} of ${apart.trials}`, holds: apart.refused === apart.trials },
+    covered('PTZ offset: 95 % interval holds the truth, clean', clean),
+    covered('PTZ offset: 95 % interval holds the truth, k1 = -0.1 unknown', k1),
   ];
 }
 
@@ -105,7 +105,7 @@ async function times(context: AreaContext, panorama: Panorama, opencv: Parameter
   return {
     area: 'ptz-time', machine: context.machine, unit: 'ms per check of one reference and one query', contenders, figures,
     task: `SIFT, 2000 features, two pictures of 1280×720 each check, ${pairs.length} pairs, core ${CORE}; OpenCV: brute force, ratio 0.75, findHomography, decomposeHomographyMat`,
-    claims: [atMost('check against 8 stored references, one core', (eight.total_ms ?? NaN) / 1000, 2, ' s')],
+    claims: [atMost('PTZ offset: check against 8 stored references, one core', (eight.total_ms ?? NaN) / 1000, 2, ' s')],
   };
 }
 
