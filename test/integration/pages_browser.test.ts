@@ -49,6 +49,10 @@ async function calibrateByKeyboard(t: Test, browser: Browser, url: string): Prom
   t.equal(new URL(page.url()).hash, '', 'what the link said is gone from the address');
   await accessible('consent');
   await tabTo(page, 'Your candidate number');
+  await page.keyboard.type('a/b');
+  await page.keyboard.press('Enter');
+  t.match(await page.getByRole('alert').first().textContent(), /no slashes/, 'a number that cannot be one');
+  await page.keyboard.press('Control+A');
   await page.keyboard.type('browser-1');
   await tabTo(page, 'Continue');
   await page.keyboard.press('Enter');

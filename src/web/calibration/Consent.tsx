@@ -18,7 +18,7 @@ export function Consent({ candidate_id, fixed, problem, busy, onAgree }: Props):
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     setAsked(true);
-    if (agreed && id.trim() !== '') onAgree(id.trim());
+    if (agreed && numberProblem(id.trim()) === '') onAgree(id.trim());
   };
   return (
     <form className="step" onSubmit={submit} noValidate>
@@ -32,8 +32,8 @@ export function Consent({ candidate_id, fixed, problem, busy, onAgree }: Props):
       </ul>
       <div className="field">
         <label htmlFor={field}>Your candidate number</label>
-        <input id={field} value={id} readOnly={fixed} required maxLength={255} autoComplete="off" spellCheck={false} aria-invalid={asked && id.trim() === ''} onChange={(event) => { setId(event.target.value); }} />
-        {asked && id.trim() === '' && <p className="problem" role="alert">Please enter the number from your invitation.</p>}
+        <input id={field} value={id} readOnly={fixed} required maxLength={255} autoComplete="off" spellCheck={false} aria-invalid={asked && numberProblem(id.trim()) !== ''} onChange={(event) => { setId(event.target.value); }} />
+        {asked && numberProblem(id.trim()) !== '' && <p className="problem" role="alert">{numberProblem(id.trim())}</p>}
       </div>
       <label className="check">
         <input type="checkbox" checked={agreed} onChange={(event) => { setAgreed(event.target.checked); }} />
@@ -44,4 +44,10 @@ export function Consent({ candidate_id, fixed, problem, busy, onAgree }: Props):
       <div className="actions"><button className="primary" type="submit" disabled={busy}>{busy ? 'One moment …' : 'Continue'}</button></div>
     </form>
   );
+}
+
+/** In words what the service would refuse with its field's name; empty = nothing. */
+function numberProblem(id: string): string {
+  if (id === '') return 'Please enter the number from your invitation.';
+  return /[/\\]/.test(id) || id === '.' || id === '..' ? 'A candidate number has no slashes. Please enter it as it stands in your invitation.' : '';
 }
