@@ -1,7 +1,6 @@
 /** `sightline calibration-db migrate|reseal`: the tables of the calibration service. */
 import type { Argv } from 'yargs';
-import { createGovernance } from '../calibration/service/governance.js';
-import { createRecords } from '../calibration/service/records.js';
+import { reseal } from '../calibration/service/reseal.js';
 import { Vault } from '../calibration/service/vault.js';
 import { calibrationStoreOptions } from '../calibration_stage.js';
 import { loadConfig } from '../config/load.js';
@@ -24,9 +23,7 @@ export function calibrationDbCommand(cli: CliContext): (yargs: Argv) => Argv {
         const vault = new Vault(keys === undefined ? new Map() : (sealingKeys(keys) ?? new Map<string, Buffer>()));
         const store = await openCalibrationStore(calibrationStoreOptions(config));
         try {
-          const records = createRecords(store, vault);
-          // Resealing needs the records alone; nothing of it asks who, what or when.
-          const done = await createGovernance({ records } as Parameters<typeof createGovernance>[0], vault).reseal();
+          const done = await reseal(store, vault);
           if (argv.json === true) cli.json(done);
           else cli.line(`${done.resealed} values sealed anew`);
         } finally {

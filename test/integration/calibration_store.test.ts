@@ -2,10 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sql } from 'kysely';
+import { sql, type KyselyPlugin } from 'kysely';
 import t, { type Test } from 'tap';
 import { FrameJournal } from '../../src/calibration/service/frame_journal.js';
-import { createRecords } from '../../src/calibration/service/records.js';
+import { createRecords, PLACE } from '../../src/calibration/service/records.js';
+import { reseal } from '../../src/calibration/service/reseal.js';
 import type { FrameRecord } from '../../src/calibration/service/types.js';
 import { Vault } from '../../src/calibration/service/vault.js';
 import { CALIBRATION_MIGRATIONS } from '../../src/store/calibration/migrations.js';
@@ -77,7 +78,57 @@ async function suite(t: Test, options: () => Promise<CalibrationStoreOptions>): 
     t.match(raw.calibration_csv, /^sealed:v1:k:/);
     await store.close();
   });
+  await t.test('sealing anew never brings back what was replaced meanwhile', (t) => resealTest(t, where));
   await t.test('frames: none lost, none doubled, whoever sends them', (t) => journalTest(t, where));
+}
+
+/** Each table's rows change once, between the job's read and its write. */
+async function resealTest(t: Test, where: CalibrationStoreOptions): Promise<void> {
+  await migrateCalibrationStore(where, 0);
+  const store = await openCalibrationStore(where);
+  const other = await openCalibrationStore(where);
+  const [older, both] = [new Map([['one', Buffer.alloc(32, 1)]]), new Map([['two', Buffer.alloc(32, 2)], ['one', Buffer.alloc(32, 1)]])];
+  const records = createRecords(store, new Vault(older));
+  const writer = createRecords(other, new Vault(older)); // a daemon that does not have the new key yet
+  const [candidate_id, session_id] = ['rotated', '00000000-0000-4000-8000-0000000000aa'];
+  const screen = (monitor_name: string) => JSON.stringify({ candidate_id, monitor_name });
+  const frame = (n: number) => JSON.stringify({ frame_index: 0, n });
+  const place = PLACE.frame(session_id, 0);
+  await records.saveScreen(candidate_id, screen('old'));
+  await records.saveFiles(candidate_id, 'old', Buffer.from('old'));
+  await records.addSession({ session_id, candidate_id, interview_id: null, now_ms: 1, metadata: null, timezone: null, clock_offset_ms: null });
+  await store.db.insertInto('calibration_frames').values({ session_id, frame_index: 0, frame_data: new Vault(older).sealJson(frame(1), place) }).execute();
+  const changes: Record<string, () => Promise<unknown>> = {
+    screen_info: () => writer.saveScreen(candidate_id, screen('new')),
+    calibration_data: () => writer.saveFiles(candidate_id, 'new', Buffer.from('new')),
+    calibration_frames: () => other.db.updateTable('calibration_frames').set({ frame_data: new Vault(older).sealJson(frame(2), place) }).where('session_id', '=', session_id).execute(),
+  };
+  const reads = new WeakMap<object, string>();
+  const between: KyselyPlugin = {
+    transformQuery({ node, queryId }) {
+      const table = node.kind === 'SelectQueryNode' ? JSON.stringify(node.from).match(/screen_info|calibration_data|calibration_frames/)?.[0] : undefined;
+      if (table !== undefined) reads.set(queryId, table);
+      return node;
+    },
+    async transformResult({ result, queryId }) {
+      const table = reads.get(queryId) ?? '';
+      const change = result.rows.length > 0 ? changes[table] : undefined;
+      if (change !== undefined) {
+        delete changes[table];
+        await change();
+      }
+      return result;
+    },
+  };
+  const done = await reseal({ db: store.db.withPlugin(between), dialect: store.dialect }, new Vault(both));
+  t.same(changes, {}, 'each was changed in between');
+  t.ok(done.resealed >= 3, `${done.resealed} were sealed anew: those that changed at the next pass`);
+  const newest = createRecords(store, new Vault(new Map([['two', Buffer.alloc(32, 2)]])));
+  t.match(await newest.screen(candidate_id), /"new"/);
+  t.match(await newest.files(candidate_id), { csv: 'new', npz: Buffer.from('new') });
+  t.match(await newest.frames(session_id), [{ n: 2 }]);
+  await store.close();
+  await other.close();
 }
 
 /** Two writers (two daemons on one database, or a client that repeats itself), the same and other frames, all at once. */

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, SignJWT } from 'jose';
 import t from 'tap';
 import { createVerifier, ROLES } from '../../src/calibration/service/tokens.js';
+import { openCalibrationStore } from '../../src/store/calibration/store.js';
 import { Vault } from '../../src/calibration/service/vault.js';
 import { sealingKeys } from '../../src/config/rules.js';
 import { begin, calibrate, framesOf, openWorld } from '../fixtures/calibration_world.js';
@@ -141,6 +142,25 @@ t.test('deletion, export, anonymisation, retention', async (t) => {
   now_ms += 2 * 86_400_000;
   t.match((await world.call('POST', '/api/calibration/admin/retention')).body, { candidates: 2 }, 'after 90 days');
   t.equal((await world.call('GET', '/api/calibration/fay')).status, 404);
+});
+
+t.test('retention comes to everybody: those who may stay, however many, do not hide those behind them', async (t) => {
+  const folder = t.testdir();
+  const world = await openWorld({ folder });
+  t.teardown(() => world.close());
+  const store = await openCalibrationStore({ kind: 'sqlite', file: join(folder, 'calibration.db') });
+  const old = '2020-01-01 00:00:00';
+  // Imported, as `sightline calibrations import` leaves them: an old screen, a calibration of today, no session.
+  const imported = Array.from({ length: 450 }, (_, n) => `a-imported-${n}`);
+  await store.db.insertInto('screen_info').values([...imported, 'z-expired'].map((candidate_id) => ({ candidate_id, screen_data: '{}', created_at: old }))).execute();
+  await store.db.insertInto('calibration_data').values(imported.map((candidate_id) => ({ candidate_id, calibration_csv: '', transform_matrix_data: Buffer.alloc(0) }))).execute();
+  t.match((await world.call('POST', '/api/calibration/admin/retention')).body, { candidates: 1 });
+  t.match(await store.db.selectFrom('screen_info').select('candidate_id').execute(), { length: 450 });
+  // And more than one page of those who go.
+  await store.db.updateTable('calibration_data').set({ created_at: old }).execute();
+  t.match((await world.call('POST', '/api/calibration/admin/retention')).body, { candidates: 450 });
+  t.same(await store.db.selectFrom('screen_info').select('candidate_id').execute(), []);
+  await store.close();
 });
 
 t.test('sealed at rest, with keys that can be rotated', async (t) => {

@@ -94,3 +94,24 @@ t.test('the newest sessions are listed without their people, for admins only', a
   t.notMatch(JSON.stringify(body), /secret/);
   t.equal((await world.call('GET', '/api/calibration/admin/sessions', undefined, { authorization: `Bearer ${await world.token('candidate', 'x')}` })).status, 403);
 });
+
+t.test('looks are forgotten with the person: deleted, anonymised, past the retention', async (t) => {
+  let now_ms = Date.now();
+  const world = await openWorld({ service: { now_ms: () => now_ms } });
+  t.teardown(() => world.close());
+  const remembered = async () => (await world.service.preview()).remembered();
+  const ways: Record<string, () => Promise<unknown>> = {
+    deleted: () => world.call('DELETE', '/api/calibration/deleted'),
+    anonymised: () => world.call('POST', '/api/calibration/anonymise/anonymised'),
+    expired: async () => {
+      now_ms += 91 * 86_400_000;
+      await world.call('POST', '/api/calibration/admin/retention');
+    },
+  };
+  for (const [candidate_id, way] of Object.entries(ways)) {
+    await look(world, await begin(world, candidate_id), candidate_id, framesOf(0, 2));
+    t.equal(await remembered(), 1, candidate_id);
+    await way();
+    t.equal(await remembered(), 0, `nothing is left of who was ${candidate_id}`);
+  }
+});

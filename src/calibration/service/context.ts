@@ -4,6 +4,7 @@ import { SightlineError } from '../../errors.js';
 import type { Access } from './access.js';
 import type { FrameJournal } from './frame_journal.js';
 import type { LiveSessions } from './live.js';
+import type { Looks } from './looks.js';
 import type { Pace } from './pace.js';
 import type { Records } from './records.js';
 import type { Caller } from './tokens.js';
@@ -18,6 +19,7 @@ export interface ServiceContext {
   access: Access;
   journal: FrameJournal;
   live: LiveSessions;
+  looks: Looks;
   gaze: GazeSource;
   pace: Pace;
   counts: ServiceCounts;

@@ -1,25 +1,26 @@
 /** The rights of the people whose data this is, and the jobs that keep to them: deletion, export, anonymisation, retention, sealing anew after a change of keys. */
 import { createHash } from 'node:crypto';
-import type { Kysely } from 'kysely';
-import type { CalibrationTables } from '../../store/calibration/schema.js';
+import type { CalibrationStore } from '../../store/calibration/store.js';
 import { iso, type ServiceContext } from './context.js';
 import { PLACE, type Db } from './records.js';
+import { reseal } from './reseal.js';
+import { retain } from './retention.js';
 import type { Caller } from './tokens.js';
-import { Vault } from './vault.js';
+import type { Vault } from './vault.js';
 
-const DAY_MS = 86_400_000;
-/** Candidates that one run of the retention job deletes at most before it looks again. */
-const CANDIDATES_A_STEP = 200;
-const ROWS_A_STEP = 200;
+export function createGovernance(context: ServiceContext, store: CalibrationStore, vault: Vault) {
+  const { records, access } = context;
 
-export function createGovernance(context: ServiceContext, vault: Vault) {
-  const { records, access, live } = context;
-  const { db } = records;
+  /** Around a change, before and after it: whoever asked meanwhile may have brought back what was there. */
+  const forget = (candidate_id: string): void => {
+    context.live.forgetCandidate(candidate_id);
+    context.looks.forgetCandidate(candidate_id);
+  };
 
   /** All that is stored of a candidate is gone; the audit log keeps that something was there, under a name that leads nowhere. */
   const erase = async (candidate_id: string): Promise<Record<string, number>> => {
-    live.forgetCandidate(candidate_id);
-    return records.transaction(async (trx) => {
+    forget(candidate_id);
+    const deleted = await records.transaction(async (trx) => {
       const ids = (await trx.selectFrom('calibration_sessions').select('id').where('candidate_id', '=', candidate_id).execute()).map(({ id }) => id);
       const count = (rows: readonly { numDeletedRows: bigint }[]) => rows.reduce((sum, { numDeletedRows }) => sum + Number(numDeletedRows), 0);
       const frames = ids.length === 0 ? 0 : count(await trx.deleteFrom('calibration_frames').where('session_id', 'in', ids).execute());
@@ -31,6 +32,12 @@ export function createGovernance(context: ServiceContext, vault: Vault) {
       await trx.updateTable('calibration_audit_log').set({ candidate_id: pseudonym(candidate_id) }).where('candidate_id', '=', candidate_id).execute();
       return { frames, sessions, calibrations, screens, consents };
     });
+    forget(candidate_id);
+    return deleted;
+  };
+  const expire = async (candidate_id: string): Promise<void> => {
+    const deleted = await erase(candidate_id);
+    await access.note({ actor: 'system', role: 'system' }, 'retention_deleted', 'allowed', { candidate_id: pseudonym(candidate_id), detail: JSON.stringify(deleted) });
   };
 
   return {
@@ -58,8 +65,9 @@ export function createGovernance(context: ServiceContext, vault: Vault) {
     async anonymise(caller: Caller, candidate_id: string) {
       await access.check(caller, 'data_anonymise', { candidate_id });
       const alias = `anon-${context.uuid()}`;
-      live.forgetCandidate(candidate_id);
+      forget(candidate_id);
       await records.transaction((trx) => rename(trx, vault, candidate_id, alias));
+      forget(candidate_id);
       await access.note(caller, 'data_anonymised', 'allowed', { candidate_id: alias });
       return { anonymised_as: alias, anonymised_at: iso(context.now_ms()) };
     },
@@ -71,44 +79,16 @@ export function createGovernance(context: ServiceContext, vault: Vault) {
 
     async runRetention(caller: Caller | null) {
       if (caller !== null) await access.check(caller, 'retention_run', { candidate_id: null });
-      return retain(context, erase);
+      return retain(context, expire);
     },
 
-    reseal: () => reseal(db, vault),
+    reseal: () => reseal(store, vault),
   };
 }
 
 /** A name that leads nowhere, the same for the same person. */
 function pseudonym(candidate_id: string): string {
   return `deleted:${createHash('sha256').update(`sightline audit ${candidate_id}`).digest('hex').slice(0, 16)}`;
-}
-
-/** Deletes candidates whose last sign is older than the retention, and audit entries older than theirs. */
-async function retain(context: ServiceContext, erase: (candidate_id: string) => Promise<Record<string, number>>): Promise<{ candidates: number; audit_entries: number }> {
-  const { settings, records, access, log } = context;
-  const { db } = records;
-  const before_ms = context.now_ms() - settings.retention_days * DAY_MS;
-  const before = iso(before_ms).slice(0, 19).replace('T', ' ');
-  let candidates = 0;
-  for (;;) {
-    const recent = db.selectFrom('calibration_session_details').select('candidate_id').where('updated_ms', '>=', before_ms);
-    const sessions = await db.selectFrom('calibration_session_details').select('candidate_id').distinct().where('updated_ms', '<', before_ms).where('candidate_id', 'not in', recent).limit(CANDIDATES_A_STEP).execute();
-    const files = await db.selectFrom('calibration_data').select('candidate_id').where('created_at', '<', before).where('candidate_id', 'not in', recent).limit(CANDIDATES_A_STEP).execute();
-    const screens = await db.selectFrom('screen_info').select('candidate_id').where('created_at', '<', before).where('candidate_id', 'not in', recent).limit(CANDIDATES_A_STEP).execute();
-    // A screen may be older than the calibration that was made with it.
-    const current = new Set((await db.selectFrom('calibration_data').select('candidate_id').where('created_at', '>=', before).execute()).map(({ candidate_id }) => candidate_id));
-    const expired = [...new Set([...sessions, ...files, ...screens].map(({ candidate_id }) => candidate_id))].filter((id) => !current.has(id));
-    for (const candidate_id of expired) {
-      const deleted = await erase(candidate_id);
-      await access.note({ actor: 'system', role: 'system' }, 'retention_deleted', 'allowed', { candidate_id: pseudonym(candidate_id), detail: JSON.stringify(deleted) });
-    }
-    candidates += expired.length;
-    if (expired.length === 0) break;
-  }
-  const audit = await db.deleteFrom('calibration_audit_log').where('at_ms', '<', context.now_ms() - settings.audit_retention_days * DAY_MS).executeTakeFirst();
-  const audit_entries = Number(audit.numDeletedRows);
-  if (candidates + audit_entries > 0) log.info({ candidates, audit_entries, retention_days: settings.retention_days }, 'calibrations past their retention were deleted');
-  return { candidates, audit_entries };
 }
 
 async function rename(trx: Db, vault: Vault, from: string, to: string): Promise<void> {
@@ -150,38 +130,4 @@ function renamedCsv(csv: string, to: string): string {
     .filter((line) => line !== '')
     .map((line) => `${line}\n`)
     .join('');
-}
-
-/** Seals what is plain or sealed with an older key with the newest one. @returns how many values were changed */
-async function reseal(db: Kysely<CalibrationTables>, vault: Vault): Promise<{ resealed: number }> {
-  let resealed = 0;
-  const stale = (stored: string | Buffer): boolean => {
-    const sealed = Vault.sealedText(stored);
-    return sealed === null ? vault.active !== null : !vault.current(sealed);
-  };
-  for (const { id, candidate_id, screen_data } of await db.selectFrom('screen_info').select(['id', 'candidate_id', 'screen_data']).execute()) {
-    if (!stale(screen_data)) continue;
-    const place = PLACE.screen(candidate_id);
-    await db.updateTable('screen_info').set({ screen_data: vault.sealJson(vault.openJson(screen_data, place), place) }).where('id', '=', id).execute();
-    resealed++;
-  }
-  for (const { id } of await db.selectFrom('calibration_data').select('id').execute()) {
-    const row = await db.selectFrom('calibration_data').selectAll().where('id', '=', id).executeTakeFirst();
-    if (row === undefined || !(stale(row.calibration_csv) || stale(row.transform_matrix_data))) continue;
-    const [csv, npz] = [PLACE.csv(row.candidate_id), PLACE.npz(row.candidate_id)];
-    const sealed = { calibration_csv: vault.sealText(vault.openText(row.calibration_csv, csv), csv), transform_matrix_data: vault.sealBytes(vault.openBytes(row.transform_matrix_data, npz), npz) };
-    await db.updateTable('calibration_data').set(sealed).where('id', '=', id).execute();
-    resealed++;
-  }
-  for (let after = 0; ; ) {
-    const rows = await db.selectFrom('calibration_frames').select(['id', 'session_id', 'frame_index', 'frame_data']).where('id', '>', after).orderBy('id').limit(ROWS_A_STEP).execute();
-    for (const { id, session_id, frame_index, frame_data } of rows) {
-      if (!stale(frame_data)) continue;
-      const place = PLACE.frame(session_id, frame_index);
-      await db.updateTable('calibration_frames').set({ frame_data: vault.sealJson(vault.openJson(frame_data, place), place) }).where('id', '=', id).execute();
-      resealed++;
-    }
-    if (rows.length < ROWS_A_STEP) return { resealed };
-    after = rows.at(-1)?.id ?? after;
-  }
 }

@@ -2,7 +2,8 @@
 import { SightlineError } from '../../errors.js';
 import { belongs, iso, sessionOf, type ServiceContext } from './context.js';
 import { fitFrames, type Made } from './fitting.js';
-import { HEADS_KEPT, headSample, qualityOf, readingOf, type HeadSample } from './reading.js';
+import type { LookMemory } from './looks.js';
+import { HEADS_KEPT, headSample, qualityOf, readingOf } from './reading.js';
 import { onScreen, type CompletionAnswer } from './results.js';
 import { readScreen } from './screens.js';
 import type { Caller } from './tokens.js';
@@ -20,37 +21,18 @@ export interface LookAnswer {
   on_screen_mm?: [number, number] | null;
 }
 
-/** What looks of a session share: its newest heads for the stability, its fit, and whose looks are in the audit log. */
-interface Memory {
-  heads: HeadSample[];
-  noted: Set<string>;
-  /** `of` names the frames and the screen that were fitted; null = they determine nothing yet. */
-  fit: { of: string; fit: Made['fit'] | null } | undefined;
-}
-
-/** Sessions that are remembered. */
-const SESSIONS_MAX = 500;
+/** Sessions in the list of the newest. */
 const LISTED_MAX = 20;
 
 export function createPreview(context: ServiceContext) {
-  const { records, access, live, gaze } = context;
-  const seen = new Map<string, Memory>();
-
-  const remembered = (session_id: string): Memory => {
-    const known = seen.get(session_id) ?? { heads: [], noted: new Set<string>(), fit: undefined };
-    seen.delete(session_id);
-    seen.set(session_id, known);
-    const [oldest] = seen.keys();
-    if (seen.size > SESSIONS_MAX && oldest !== undefined) seen.delete(oldest);
-    return known;
-  };
+  const { records, access, live, looks, gaze } = context;
 
   return {
     /** One answer a frame, in their order. Needs a session with a screen and a consent, as frames that are kept do. */
     async look(caller: Caller, input: { session_id: string; candidate_id: string; frames: readonly IncomingFrame[] }): Promise<LookAnswer[]> {
       const { session } = await live.get(input.session_id);
       belongs(session, input.candidate_id);
-      const memory = remembered(session.session_id);
+      const memory = looks.of(session);
       const who = `${caller.role}/${caller.actor}`;
       // Once a session and caller: two looks a second would bury the other entries.
       if (!memory.noted.has(who)) {
@@ -72,6 +54,9 @@ export function createPreview(context: ServiceContext) {
         return { success: true, frame_index, quality, guidance: quality.guidance, gaze_vector: reading.camera_gaze, on_screen_mm: fit === null ? null : onScreen(fit, reading) };
       });
     },
+
+    /** Sessions of which something is in memory. */
+    remembered: (): number => looks.size,
 
     /** Forgets the frames of a target, so that it can be recorded anew. @returns how many there were */
     async redo(caller: Caller, session_id: string, target_index: number): Promise<{ session_id: string; target_index: number; removed_frames: number; next_frame_index: number }> {
@@ -102,7 +87,7 @@ export function createPreview(context: ServiceContext) {
 }
 
 /** The fit is kept until there are other frames: looks come twice a second, and reading and fitting thousands of rows each time would hold up everybody. */
-async function fitSoFar({ records }: ServiceContext, { session_id, candidate_id }: Session, memory: Memory): Promise<Made['fit'] | null> {
+async function fitSoFar({ records }: ServiceContext, { session_id, candidate_id }: Session, memory: LookMemory): Promise<Made['fit'] | null> {
   const mark = await records.framesMark(session_id);
   if (mark.count === 0) return null;
   const screen = await readScreen(records, candidate_id);

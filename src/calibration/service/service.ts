@@ -12,6 +12,7 @@ import { FrameJournal } from './frame_journal.js';
 import { Frames, type FrameAnswer } from './frames.js';
 import { createGovernance } from './governance.js';
 import { LiveSessions } from './live.js';
+import { Looks } from './looks.js';
 import { Pace, RATE_BY_LATENCY } from './pace.js';
 import { createPreview } from './preview.js';
 import { createRecords } from './records.js';
@@ -211,6 +212,7 @@ export class CalibrationService {
       access: new Access(records, now_ms),
       journal: new FrameJournal({ store, vault: this.#vault, log, frames_per_session: settings.frames_per_session, now_ms }),
       live: new LiveSessions((session_id) => loadLive({ records }, session_id), now_ms),
+      looks: new Looks(),
       pace: this.#pace,
       counts: this.#counts,
       observeGaze: (seconds) => { this.#options.observeGaze?.(seconds); },
@@ -219,7 +221,7 @@ export class CalibrationService {
     };
     return {
       store, context,
-      sessions: createSessions(context), screens: createScreens(context), results: createResults(context), governance: createGovernance(context, this.#vault), preview: createPreview(context), frames: new Frames(context),
+      sessions: createSessions(context), screens: createScreens(context), results: createResults(context), governance: createGovernance(context, store, this.#vault), preview: createPreview(context), frames: new Frames(context),
     };
   }
 
