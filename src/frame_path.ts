@@ -6,6 +6,7 @@ import { createCameraAnalyser } from './analysis/analyser.js';
 import type { AnalyserOptions, CameraAnalyser, FrameAnalysis, Thresholds } from './analysis/types.js';
 import type { CameraRef } from './cameras/types.js';
 import { frameAnalysisBody, type BuildSettings } from './delivery/build.js';
+import type { BatchTally } from './delivery/batch_tally.js';
 import type { Cadence } from './delivery/cadence.js';
 import type { Delivery } from './delivery/types.js';
 import { raiseEvent, type EvidencePath, type HeldBatch } from './raise_event.js';
@@ -22,6 +23,8 @@ export interface FramePathOptions {
   delivery: Pick<Delivery, 'enqueue' | 'keepLocal'>;
   body: BuildSettings;
   cadence: Cadence;
+  /** Sums up frames for `batch_complete`. */
+  tally: BatchTally;
   /** Keeps events with their frames and clips. */
   evidence?: EvidencePath;
   /** Baselines over days and who is on duty; without it each camera stands for itself. */
@@ -110,6 +113,7 @@ export class FramePath {
       if (camera_ids.has(camera_id)) continue;
       this.#cameras.delete(camera_id);
       this.#options.cadence.forget(camera_id);
+      this.#options.tally.forget(camera_id);
     }
   }
 
@@ -160,12 +164,14 @@ export class FramePath {
   }
 
   #deliver(camera: CameraRef, analysis: FrameAnalysis, frame: FrameResult, held: HeldBatch | undefined): void {
-    const { delivery, body, cadence } = this.#options;
+    const { delivery, body, cadence, tally } = this.#options;
     const { camera_id } = camera;
     for (const event of analysis.events) this.#watch(raiseEvent(camera, event, frame, held, this.#options), camera_id);
     if (cadence.due(camera_id, frame.wall_ms)) {
       this.#watch(delivery.enqueue(frameAnalysisBody(camera, analysis, body), { camera_id, kind: 'frame_analysis' }), camera_id);
     }
+    const batch = tally.add(camera_id, analysis);
+    if (batch !== undefined) this.#watch(delivery.enqueue(batch, { camera_id, kind: 'batch_complete' }), camera_id);
   }
 
   /** Drops are counted by delivery; what is left is a fault of ours, which must not be silent. */

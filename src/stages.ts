@@ -6,6 +6,7 @@ import { createCameras, type Cameras, type CameraSource } from './cameras/superv
 import type { CaptureAddon } from './capture/types.js';
 import { createCalibration, gazeOf, type CalibrationStage } from './calibration_stage.js';
 import { providersOf, type Config } from './config/schema.js';
+import { BatchTally } from './delivery/batch_tally.js';
 import { Cadence } from './delivery/cadence.js';
 import { createDelivery } from './delivery/delivery.js';
 import { localTimestamps } from './delivery/timestamps.js';
@@ -143,6 +144,7 @@ export function joinStages(options: AppOptions, opened: { addon: CaptureAddon; s
     learning,
     evidence: evidencePath(addon, events, config),
     cadence: new Cadence({ interval_ms: config.delivery.frame_interval_s * 1000, stagger_ms: config.delivery.stagger_ms }),
+    tally: new BatchTally(config.delivery.batch_complete_frames),
     report,
     observe: { latency: (seconds) => { metrics.observeLatency(seconds); } },
     monotonicUs: () => addon.monotonicUs(),

@@ -96,6 +96,7 @@ const Delivery = Type.Object(
     rate_per_camera: num('callbacks per second and camera, at most', { default: 10, min: 0.1, max: 10 }),
     stagger_ms: int('offset between the callbacks of two cameras, milliseconds', { default: 200, min: 0, max: 5_000 }),
     concurrency: int('callback requests in flight at once', { default: 8, min: 1, max: 64 }),
+    batch_complete_frames: int('analysed frames of a camera that one batch_complete callback sums up; 0 = none is sent, since the receiver adds it to what frame_analysis has counted already', { default: 0, min: 0, max: 1_000_000 }),
     unknown_staff_id: optionalInt('staff_id of events at cameras without one; without it such events are kept here and not posted', { min: 1, max: 2_147_483_647 }),
     outbox_max_rows: int('callbacks kept for a receiver that is away; beyond it the oldest frame_analysis go first', { default: 200_000, min: 100, max: 10_000_000 }),
     outbox_max_mib: int('size of the outbox, MiB', { default: 512, min: 1, max: 65_536 }),

@@ -6,6 +6,7 @@ import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { loadConfig } from '../../src/config/load.js';
 import { createDelivery } from '../../src/delivery/delivery.js';
+import { BatchTally } from '../../src/delivery/batch_tally.js';
 import { Cadence } from '../../src/delivery/cadence.js';
 import { localTimestamps } from '../../src/delivery/timestamps.js';
 import { startReceiver } from '../../src/demo/receiver.js';
@@ -23,6 +24,8 @@ import { claim, slope, type Soak, type SoakContext, type SoakReport } from './so
 const START_MS = Date.UTC(2025, 10, 14, 6);
 const MINUTE_MS = 60_000;
 const MIB = 2 ** 20;
+/** Visits of a camera that one `batch_complete` sums up. */
+const BATCH_BURSTS = 30;
 const TOKEN = 'day-soak-token';
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 /** Without a staff_id the baseline is the camera's, and nobody is told. */
@@ -55,6 +58,7 @@ async function simulate({ scratch, log }: SoakContext, scale: Scale): Promise<So
     learning,
     evidence: { recorder, jpeg: async () => Buffer.alloc(2_000, 1), path_prefix: '' },
     cadence: new Cadence({ interval_ms: 30 * MINUTE_MS, stagger_ms: 200 }),
+    tally: new BatchTally(scale.burst * BATCH_BURSTS),
     report: new PipelineReport(), observe: { latency: () => undefined }, monotonicUs: () => Math.round(performance.now() * 1000), log: quiet,
   });
   const began = performance.now();
@@ -124,11 +128,13 @@ function report(outcome: Outcome): SoakReport {
   const growth = slope(later) * (scale.hours / 2);
   const staff = CAMERAS.filter(({ staff_id }) => staff_id !== null).length;
   const midnights = Math.floor((6 + scale.hours) / 24);
+  const batches = CAMERAS.length * Math.floor(outcome.seq / CAMERAS.length / (scale.burst * BATCH_BURSTS));
   return {
     claims: [
       claim('baselines that are ready', `${CAMERAS.length}`, Object.keys(readiness).length, Object.keys(readiness).length === CAMERAS.length),
       claim('warm-up is not skipped', '≥ 1 h', `${Math.min(...Object.values(readiness)).toFixed(1)} h`, Math.min(...Object.values(readiness)) >= 1),
       claim('updates told to the receiver', `${staff * midnights}, one a person and day`, received['baseline_update'] ?? 0, (received['baseline_update'] ?? 0) === staff * midnights),
+      claim('batches summed up for the receiver', `${batches}`, received['batch_complete'] ?? 0, (received['batch_complete'] ?? 0) === batches),
       claim('days in each baseline', `${midnights + 1}`, outcome.days.join(', '), outcome.days.every((count) => count === midnights + 1)),
       claim('bodies that do not fit the contract', '0', outcome.invalid, outcome.invalid === 0),
       claim('a value never seen stands out', '≥ 0.5', outcome.deviation ?? 'unknown', (outcome.deviation ?? 0) >= 0.5),
