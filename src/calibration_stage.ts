@@ -6,6 +6,7 @@ import type { GazeSource, ServiceLog } from './calibration/service/types.js';
 import { isLoopback } from './config/rules.js';
 import type { Config } from './config/schema.js';
 import type { DeliveryMetrics } from './delivery/types.js';
+import { webhookTraces } from './delivery/webhook_traces.js';
 import { Webhooks } from './delivery/webhooks.js';
 import type { Dispatcher } from './inference/dispatcher.js';
 import type { CalibrationStoreOptions } from './store/calibration/store.js';
@@ -56,6 +57,7 @@ export function createCalibration({ config, store, gaze, metrics, log }: Calibra
             breaker_failures: delivery.breaker_failures, breaker_open_ms: delivery.breaker_open_s * 1000,
           },
         });
+  const traces = webhookTraces(store.db);
   const keyed = [calibration.jwt_secret, calibration.jwt_key_file, calibration.jwks_url, server.api_token].some((key) => key !== undefined);
   const service = new CalibrationService({
     settings: calibration,
@@ -65,6 +67,7 @@ export function createCalibration({ config, store, gaze, metrics, log }: Calibra
     log,
     open_to_local: calibration.auth === 'auto' && !keyed && isLoopback(server.host) && !server.trust_proxy,
     api_token: server.api_token,
+    traces: { candidates: traces.candidates, erase: async (candidate_id) => (webhooks === undefined ? traces.erase(candidate_id) : webhooks.erase(candidate_id)) },
     ...(metrics === undefined ? {} : { observeGaze: (seconds: number) => { metrics.observeGaze(seconds); } }),
     ...(webhooks === undefined
       ? {}

@@ -121,6 +121,23 @@ export class Journal {
     return result;
   }
 
+  /**
+   * Removes rows at once, and with them all that waits to be written of them: of what was erased no letter is made. `onErased` is called still under the lock;
+   * `evicted` are those that the receiver has neither taken nor refused.
+   */
+  erase(remove: () => Promise<Evicted[]>, onErased: (commit: Pick<Commit, 'evicted' | 'left' | 'parked'>) => void): Promise<void> {
+    return this.exclusive(async () => {
+      const removed = await remove();
+      this.size.rows -= removed.length;
+      this.size.bytes -= sum(removed);
+      const left = removed.map(({ id }) => id);
+      const refused = new Set(this.pending.dead.flatMap(({ outbox_id, idempotency_key }) => (outbox_id !== null && left.includes(outbox_id) ? [idempotency_key] : [])));
+      const evicted = this.forget(removed);
+      this.pending.dead = this.pending.dead.filter(({ idempotency_key }) => !refused.has(idempotency_key));
+      onErased({ evicted, left, parked: [] });
+    });
+  }
+
   /** Rows that were added past the journal, under the lock. */
   noteInserted(entries: readonly NewEntry[]): void {
     for (const entry of entries) {
@@ -235,11 +252,13 @@ export class Journal {
     const gone = new Set(evicted.map(({ id }) => id));
     const { pending } = this;
     const settled = new Set([...pending.delivered.map(({ id }) => id), ...pending.dead.flatMap(({ outbox_id }) => outbox_id ?? [])]);
+    const parked = new Map(pending.parked.map(({ id, retry_at_ms }) => [id, retry_at_ms]));
     pending.delivered = pending.delivered.filter(({ id }) => !gone.has(id));
     // A letter whose row is gone is still a letter.
     pending.dead = pending.dead.map((mark) => (mark.outbox_id !== null && gone.has(mark.outbox_id) ? { ...mark, outbox_id: null } : mark));
     pending.parked = pending.parked.filter(({ id }) => !gone.has(id));
-    return evicted.filter(({ id }) => !settled.has(id));
+    // About to be parked: it has left its lane, though the row did not say so yet.
+    return evicted.filter(({ id }) => !settled.has(id)).map((row) => ({ ...row, retry_at_ms: parked.get(row.id) ?? row.retry_at_ms }));
   }
 
   private takeBatch(): Pending {

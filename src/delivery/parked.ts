@@ -40,7 +40,7 @@ export class Parked {
   }
 
   /** A row that left, or got a new time, is no longer held. */
-  committed({ left, parked, evicted }: Commit): void {
+  committed({ left, parked, evicted }: Pick<Commit, 'left' | 'parked' | 'evicted'>): void {
     for (const id of left) this.held.delete(id);
     for (const { id } of evicted) this.held.delete(id);
     for (const { id, retry_at_ms } of parked) {

@@ -189,7 +189,7 @@ export class Sender {
       if (!this.mayGoOn()) return this.putBack(flight);
       if (flight.attempts >= settings.retry_attempts) return this.exhausted(flight, verdict);
       await this.sleep(Math.min(BACKOFF_LONGEST_MS, BACKOFF_FIRST_MS * 2 ** (flight.attempts - 1)) * (0.5 + random()));
-      if (!(await this.admitted(flight.entry.camera_id)) || breaker.state !== 'closed') return this.putBack(flight);
+      if (flight.evicted || !(await this.admitted(flight.entry.camera_id)) || breaker.state !== 'closed') return this.putBack(flight);
     }
   }
 

@@ -12,12 +12,13 @@ import { systemClock } from './clock.js';
 import type { Answer, Verdict } from './classify.js';
 import { Journal } from './journal.js';
 import { Lanes, WINDOW, type Lane } from './lanes.js';
-import { createOutbox, type Entry } from './outbox.js';
+import { createOutbox, type Entry, type Evicted } from './outbox.js';
 import { Parked } from './parked.js';
 import { RateLimit } from './rate_limit.js';
 import { Sender } from './sender.js';
 import { deliveryAgent, httpTransport, type Transport } from './transport.js';
 import type { DeliveryClock, DeliveryLog, DeliveryMetrics } from './types.js';
+import { webhookTraces, type ErasedTraces } from './webhook_traces.js';
 
 /** Attempts in the log; the oldest go first. */
 const LOG_MAX = 5_000;
@@ -54,7 +55,9 @@ export class Webhooks {
   private readonly breaker: Breaker;
   private readonly transport: Transport;
   private readonly own_agent: { destroy(): Promise<void> } | undefined;
-  private running: { journal: Journal; sender: Sender } | undefined;
+  private running: { journal: Journal; sender: Sender; parked: Parked; leave: (row: Evicted) => boolean } | undefined;
+  /** Rows that were erased while their requests were on their way. */
+  private readonly erased = new Set<number>();
   private delivered = 0;
   private failed = 0;
   private logged = 0;
@@ -79,11 +82,18 @@ export class Webhooks {
     const summary = await outbox.summary();
     const lanes = new Lanes(summary);
     const kick = (): void => this.running?.sender.kick();
+    /** @returns whether it was taken from its lane already; then it is counted when that ends */
+    const leave = (row: Evicted): boolean => {
+      if (this.running?.sender.evict(row.id) === true) return true;
+      lanes.remove(row);
+      this.options.metrics?.outcome(row.result_type, 'dropped');
+      return false;
+    };
     const journal: Journal = new Journal({
       outbox, clock: this.clock, log: this.options.log, limits: LIMITS, size: summary,
       onCommit: (commit) => {
         for (const entry of commit.stored) lanes.add(entry);
-        for (const row of commit.evicted) if (this.running?.sender.evict(row.id) !== true) lanes.remove(row);
+        for (const row of commit.evicted) leave(row);
         parked.committed(commit);
         kick();
       },
@@ -97,7 +107,7 @@ export class Webhooks {
       onFault: (error) => { this.options.log.error({ err: error }, 'the outbox of webhooks cannot be read'); },
     });
     const sender = this.sender(journal, lanes, parked, outbox);
-    this.running = { journal, sender };
+    this.running = { journal, sender, parked, leave };
     if (summary.rows > 0) this.options.log.info({ backlog: summary.rows }, 'webhooks of a former run wait in the outbox');
     sender.start();
   }
@@ -122,6 +132,38 @@ export class Webhooks {
     if (!result.stored) throw new SightlineError('STORE_WRITE_FAILED', `webhook ${event}: it could not be put into the outbox (${result.reason})`);
     this.running.sender.kick();
     return idempotency_key;
+  }
+
+  /**
+   * Removes what waits, lies as a dead letter or is in the log about a candidate. A request that is on its way at that moment runs to its end, as what the receiver has
+   * read cannot be taken back; whatever it answers, it is not repeated, not kept and not logged. @throws STORE_WRITE_FAILED
+   */
+  async erase(candidate_id: string): Promise<ErasedTraces> {
+    const traces = webhookTraces(this.options.store.db);
+    try {
+      let erased = { webhooks: 0, dead_letters: 0 };
+      const payloads = async (): Promise<Evicted[]> => {
+        const { rows, dead_letters } = await traces.payloads(candidate_id);
+        erased = { webhooks: rows.length, dead_letters };
+        return rows;
+      };
+      if (this.running === undefined) await payloads();
+      else {
+        const { journal, parked, leave } = this.running;
+        await journal.flush(); // what was announced before is found
+        await journal.erase(payloads, (commit) => {
+          for (const row of commit.evicted) {
+            this.erased.add(row.id);
+            if (!leave(row)) this.erased.delete(row.id);
+          }
+          parked.committed(commit);
+        });
+      }
+      await this.logging;
+      return { ...erased, webhook_log: await traces.attempts(candidate_id) };
+    } catch (error) {
+      throw new SightlineError('STORE_WRITE_FAILED', 'webhooks about a candidate could not be erased', { cause: error });
+    }
   }
 
   async status(): Promise<WebhookStatus> {
@@ -159,6 +201,7 @@ export class Webhooks {
       },
       settle: {
         delivered: (entry, evicted) => {
+          this.erased.delete(entry.id);
           this.delivered++;
           metrics?.outcome(entry.result_type, 'delivered');
           if (!evicted) journal.delivered(entry);
@@ -170,7 +213,10 @@ export class Webhooks {
           log.error({ code: reason, event: result_type }, 'the platform refuses a webhook; it is kept as a dead letter');
         },
         parked: ({ id }, rounds, retry_in_ms, last_error) => { journal.park({ id, rounds, retry_at_ms: Math.ceil(this.clock.wallMs() + retry_in_ms), last_error }); },
-        lost: (entry) => { metrics?.outcome(entry.result_type, 'dropped'); },
+        lost: (entry) => {
+          this.erased.delete(entry.id);
+          metrics?.outcome(entry.result_type, 'dropped');
+        },
       },
       onAttempt: (entry, verdict) => { this.note(entry, verdict); },
       onBreaker: () => { log.warn({ url: this.transport.shown_url, state: this.breaker.state }, 'the receiver of webhooks changed its state'); },
@@ -178,13 +224,15 @@ export class Webhooks {
   }
 
   /** The delivery log: each attempt, bounded; a fault of the log keeps nothing from being sent. */
-  private note({ idempotency_key, result_type }: Entry, verdict: Verdict): void {
+  private note({ id, idempotency_key, result_type, body }: Entry, verdict: Verdict): void {
     if (verdict.outcome !== 'delivered') {
       this.failed++;
       this.options.metrics?.outcome(result_type, 'failed_attempt');
     }
+    if (this.erased.has(id)) return;
     const { db } = this.options.store;
-    const row = { at_ms: this.clock.wallMs(), idempotency_key, event: result_type, outcome: verdict.outcome, code: 'code' in verdict ? verdict.code : null, status: verdict.status };
+    const { candidate_id = null } = JSON.parse(body) as { candidate_id?: string };
+    const row = { at_ms: this.clock.wallMs(), idempotency_key, event: result_type, candidate_id, outcome: verdict.outcome, code: 'code' in verdict ? verdict.code : null, status: verdict.status };
     this.logging = this.logging
       .then(() => db.insertInto('webhook_log').values(row).execute())
       .then(async () => {

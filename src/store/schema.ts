@@ -186,6 +186,8 @@ export interface WebhookLogTable {
   at_ms: number;
   idempotency_key: string;
   event: string;
+  /** Whom it is about; null for attempts of before migration 8. */
+  candidate_id: string | null;
   outcome: string;
   /** Why it failed; null = it did not. */
   code: string | null;

@@ -3,23 +3,26 @@ import { createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import t from 'tap';
+import { sql } from 'kysely';
+import t, { type Test } from 'tap';
 import { classifyWebhook, signed, Webhooks } from '../../src/delivery/webhooks.js';
+import { webhookTraces } from '../../src/delivery/webhook_traces.js';
+import type { WebhookEvent } from '../../src/calibration/service/webhooks.js';
 import { openStore } from '../../src/store/store.js';
-import { begin, calibrate, openWorld } from '../fixtures/calibration_world.js';
+import { begin, calibrate, openWorld, type CalibrationWorld } from '../fixtures/calibration_world.js';
 
 const SECRET = 'a-webhook-secret-of-a-test';
 const quiet = { error: () => undefined, warn: () => undefined, info: () => undefined };
 const SETTINGS = { timeout_ms: 2_000, retry_attempts: 2, replay_interval_ms: 50, breaker_failures: 3, breaker_open_ms: 60 };
 
-async function receiver(t: { teardown(run: () => unknown): void }, status: () => number) {
+async function receiver(t: { teardown(run: () => unknown): void }, status: () => number | Promise<number>) {
   const taken: { body: string; headers: IncomingMessage['headers'] }[] = [];
   const server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
     request.on('end', () => {
       taken.push({ body, headers: request.headers });
-      response.writeHead(status()).end('{}');
+      void Promise.resolve(status()).then((code) => response.writeHead(code).end('{}'));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -73,5 +76,132 @@ t.test('completed and failed calibrations arrive, also when the receiver was awa
   const log = (await webhooks.status()).log;
   t.ok(log.some(({ outcome }) => outcome === 'retry') && log.filter(({ outcome }) => outcome === 'delivered').length === 2, 'the log has each attempt');
   t.match(await store.db.selectFrom('outbox').selectAll().execute(), { length: 0 });
+  await store.close();
+});
+
+/** A service whose webhooks go to a receiver that answers as `status` says now. */
+async function told(t: Test, status: () => number | Promise<number>, before?: (event: WebhookEvent) => Promise<void>) {
+  const { taken, url } = await receiver(t, status);
+  const store = await openStore({ file: join(t.testdir(), 'sightline.db'), log: quiet });
+  const webhooks = new Webhooks({ store, url, secret: SECRET, log: quiet, settings: SETTINGS });
+  await webhooks.start();
+  const state = { now_ms: Date.now(), fail_erasing: false };
+  const traces = webhookTraces(store.db);
+  const world = await openWorld({
+    service: {
+      now_ms: () => state.now_ms,
+      announce: async ({ event, ...rest }) => {
+        await before?.({ event, ...rest } as WebhookEvent);
+        await webhooks.enqueue(event, { event, ...rest });
+      },
+      traces: {
+        candidates: traces.candidates,
+        erase: async (candidate_id) => {
+          if (state.fail_erasing) throw new Error('killed in between');
+          return webhooks.erase(candidate_id);
+        },
+      },
+    },
+  });
+  t.teardown(async () => {
+    await webhooks.stop(200);
+    await world.close();
+    await store.close();
+  });
+  /** A failed calibration, told at once. */
+  const fail = async (candidate_id: string): Promise<void> => {
+    const session_id = await begin(world, candidate_id);
+    await world.call('POST', '/api/calibration/complete', { session_id, candidate_id });
+  };
+  const about = async (candidate_id: string) => {
+    const bodies = [...(await store.db.selectFrom('outbox').select('body').execute()), ...(await store.db.selectFrom('dead_letters').select('body').execute())].filter(({ body }) => body.includes(`"${candidate_id}"`)).length;
+    return { bodies, log: (await store.db.selectFrom('webhook_log').select('id').where('candidate_id', '=', candidate_id).execute()).length };
+  };
+  return { world, store, webhooks, state, taken, fail, about };
+}
+
+t.test('who is deleted, anonymised or past the retention leaves the webhooks too: what waits, what was refused, the log', async (t) => {
+  let status = 422;
+  const { world, store, webhooks, state, taken, fail, about } = await told(t, () => status);
+  await fail('refused');
+  await until('a dead letter', async () => (await about('refused')).log > 0 && (await webhooks.status()).dead_letters === 1);
+  status = 503;
+  for (const candidate_id of ['deleted', 'renamed', 'stays']) await fail(candidate_id);
+  await until('they wait', async () => (await webhooks.status()).backlog === 3 && (await about('deleted')).log > 0);
+  const callback = { idempotency_key: 'callback', result_type: 'x', camera_id: 1, priority: 0, created_ms: 1, body: '{"candidate_id":"deleted"}', bytes: 26 };
+  await store.db.insertInto('outbox').values(callback).execute();
+  t.match((await world.call('DELETE', '/api/calibration/deleted')).body, { deleted: { sessions: 1, webhooks: 1, dead_letters: 0 } });
+  t.match(await about('deleted'), { bodies: 1, log: 0 }, 'but for the callback of a camera, which is about something else');
+  t.match((await world.call('DELETE', '/api/calibration/refused')).body, { deleted: { webhooks: 0, dead_letters: 1, webhook_log: 1 } });
+  t.same(await about('refused'), { bodies: 0, log: 0 });
+  const { anonymised_as } = (await world.call('POST', '/api/calibration/anonymise/renamed')).body;
+  t.same([await about('renamed'), await about(String(anonymised_as))], [{ bodies: 0, log: 0 }, { bodies: 0, log: 0 }], 'removed: an event with the new id would tell whose it is');
+  t.match((await webhooks.status()), { backlog: 1, dead_letters: 0 });
+  const { entries } = (await world.call('GET', '/api/calibration/admin/audit?limit=1000')).body;
+  t.ok(entries.some((entry) => entry.action === 'data_deleted' && (entry as { detail?: string }).detail?.includes('"webhooks":1') === true), 'noted how many');
+  taken.length = 0;
+  status = 204;
+  await until('the one that stays is told', async () => (await webhooks.status()).backlog === 0);
+  t.same(taken.filter(({ body }) => !body.includes('"stays"')), [], 'and nobody else');
+  state.now_ms += 91 * 86_400_000;
+  t.match((await world.call('POST', '/api/calibration/admin/retention')).body, { candidates: 2 });
+  t.same(await about('stays'), { bodies: 0, log: 0 }, 'the log too ends with the retention');
+});
+
+t.test('a request that is on its way runs to its end, whatever comes of it: it is not repeated, kept or logged', async (t) => {
+  let answered = 0;
+  let answer = (): void => undefined;
+  const asked = new Promise<void>((resolve) => { answer = resolve; });
+  const { world, store, webhooks, taken, fail, about } = await told(t, async () => {
+    await asked;
+    return answered++ === 0 ? 503 : 204;
+  });
+  await fail('away');
+  await until('it is on its way', () => taken.length === 1);
+  t.match((await world.call('DELETE', '/api/calibration/away')).body, { deleted: { webhooks: 1 } });
+  answer();
+  await fail('next');
+  await until('the next one is taken', async () => (await webhooks.status()).delivered === 1 && (await about('next')).log > 0);
+  t.equal(taken.filter(({ body }) => body.includes('"away"')).length, 1);
+  t.same(await about('away'), { bodies: 0, log: 0 });
+  await until('nothing is left', async () => (await store.db.selectFrom('outbox').selectAll().execute()).length === 0);
+  t.equal((await webhooks.status()).backlog, 0);
+});
+
+t.test('a deletion that was cut off between the two databases is ended by the next retention run', async (t) => {
+  const { world, state, fail, about, webhooks } = await told(t, () => 503);
+  await fail('half gone');
+  await fail('stays');
+  await until('both were tried', async () => (await about('half gone')).log > 0);
+  state.fail_erasing = true;
+  t.ok((await world.call('DELETE', '/api/calibration/half%20gone')).status >= 500, 'not answered as done');
+  t.match(await about('half gone'), { bodies: 1 });
+  state.fail_erasing = false;
+  t.match((await world.call('POST', '/api/calibration/admin/retention')).body, { candidates: 0, webhooks: Number });
+  t.same(await about('half gone'), { bodies: 0, log: 0 });
+  t.match(await webhooks.status(), { backlog: 1 }, 'the other one still waits');
+  t.match((await world.call('POST', '/api/calibration/admin/retention')).body, { webhooks: 0 });
+});
+
+t.test('an event of a session that is deleted in the same moment goes with it', async (t) => {
+  const deleting: { world?: CalibrationWorld } = {};
+  const it = await told(t, () => 503, async ({ candidate_id }) => { await deleting.world?.call('DELETE', `/api/calibration/${candidate_id}`); });
+  deleting.world = it.world;
+  await it.fail('hasty');
+  t.equal((await it.about('hasty')).bodies, 0);
+  t.equal((await it.webhooks.status()).backlog, 0);
+});
+
+t.test('the webhooks of a candidate are found by their indexes, without a look at any callback', async (t) => {
+  const store = await openStore({ file: join(t.testdir(), 'sightline.db'), log: quiet });
+  for (const table of ['outbox', 'dead_letters']) {
+    const { rows } = await sql<{ detail: string }>`EXPLAIN QUERY PLAN DELETE FROM ${sql.table(table)} WHERE target = 'webhooks' AND json_extract(body, '$.candidate_id') = ${'x'}`.execute(store.db);
+    t.match(rows[0]?.detail, new RegExp(`USING INDEX ${table}_candidate`));
+  }
+  const entry = { idempotency_key: 'k', result_type: 'calibration.failed', camera_id: null, priority: 0, created_ms: 1, body: '{"candidate_id":"former"}', bytes: 25, target: 'webhooks' };
+  await store.db.insertInto('outbox').values(entry).execute();
+  const traces = webhookTraces(store.db);
+  t.same(await traces.candidates('', 10), ['former']);
+  t.same(await traces.erase('former'), { webhooks: 1, dead_letters: 0, webhook_log: 0 }, 'also where no receiver is configured any more');
   await store.close();
 });

@@ -9,7 +9,7 @@ import type { Pace } from './pace.js';
 import type { Records } from './records.js';
 import type { Caller } from './tokens.js';
 import type { GazeSource, ServiceCounts, ServiceLog, Session } from './types.js';
-import type { WebhookEvent } from './webhooks.js';
+import type { WebhookEvent, WebhookTraces } from './webhooks.js';
 
 export type CalibrationSettings = Config['calibration'];
 
@@ -30,6 +30,8 @@ export interface ServiceContext {
   uuid: () => string;
   /** Puts an event on its way; resolves when it is on the disk. Does nothing without a receiver. */
   announce(event: WebhookEvent): Promise<void>;
+  /** undefined: nothing was ever announced. */
+  traces: WebhookTraces | undefined;
 }
 
 /** @throws CALIBRATION_SESSION_NOT_FOUND */

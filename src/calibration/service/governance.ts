@@ -33,11 +33,23 @@ export function createGovernance(context: ServiceContext, store: CalibrationStor
       return { frames, sessions, calibrations, screens, consents };
     });
     forget(candidate_id);
-    return deleted;
+    return { ...deleted, ...(await eraseTraces(candidate_id)) };
   };
+  /**
+   * The webhooks after the calibration: they lie in another database, so a crash may come in between, and who has no session any more is how the next retention run
+   * finds what it left. The other way round, an event that was announced in between would stay, and a calibration too, of somebody who asked for its deletion.
+   */
+  const eraseTraces = async (candidate_id: string): Promise<Record<string, number>> => ({ ...(await context.traces?.erase(candidate_id)) });
   const expire = async (candidate_id: string): Promise<void> => {
     const deleted = await erase(candidate_id);
     await access.note({ actor: 'system', role: 'system' }, 'retention_deleted', 'allowed', { candidate_id: pseudonym(candidate_id), detail: JSON.stringify(deleted) });
+  };
+
+  /** What a deletion or anonymisation that was cut off left of somebody in the webhooks. */
+  const sweep = async (candidate_id: string): Promise<number> => {
+    const erased = await eraseTraces(candidate_id);
+    await access.note({ actor: 'system', role: 'system' }, 'webhooks_erased', 'allowed', { candidate_id: pseudonym(candidate_id), detail: JSON.stringify(erased) });
+    return Object.values(erased).reduce((sum, count) => sum + count, 0);
   };
 
   return {
@@ -68,7 +80,9 @@ export function createGovernance(context: ServiceContext, store: CalibrationStor
       forget(candidate_id);
       await records.transaction((trx) => rename(trx, vault, candidate_id, alias));
       forget(candidate_id);
-      await access.note(caller, 'data_anonymised', 'allowed', { candidate_id: alias });
+      // Removed and not renamed: the receiver knows the session and the interview, and would learn from such an event whose the new id is.
+      const erased = await eraseTraces(candidate_id);
+      await access.note(caller, 'data_anonymised', 'allowed', { candidate_id: alias, detail: JSON.stringify(erased) });
       return { anonymised_as: alias, anonymised_at: iso(context.now_ms()) };
     },
 
@@ -79,7 +93,7 @@ export function createGovernance(context: ServiceContext, store: CalibrationStor
 
     async runRetention(caller: Caller | null) {
       if (caller !== null) await access.check(caller, 'retention_run', { candidate_id: null });
-      return retain(context, expire);
+      return retain(context, { expire, sweep });
     },
 
     reseal: () => reseal(store, vault),

@@ -6,6 +6,7 @@ import { inOrder, makeFiles, type Made } from './fitting.js';
 import { readScreen } from './screens.js';
 import type { Caller } from './tokens.js';
 import type { FrameRecord, Session } from './types.js';
+import type { WebhookEvent } from './webhooks.js';
 
 /** What others download. */
 export interface CandidateFiles {
@@ -186,7 +187,7 @@ async function finish(context: ServiceContext, session: Session, candidate_id: s
   context.counts.sessions.completed++;
   context.counts.fits[verdict] = (context.counts.fits[verdict] ?? 0) + 1;
   const { calibration_stats, validation_metrics, file_checksums } = answer;
-  await context.announce({
+  await announce(context, {
     event: 'calibration.completed', candidate_id, session_id, interview_id, at: iso(now_ms), data: { calibration_stats, validation_metrics, file_checksums, verdict },
   });
   return answer;
@@ -198,7 +199,13 @@ async function fail(context: ServiceContext, session: Session, error: SightlineE
   const now_ms = context.now_ms();
   context.counts.sessions.failed++;
   await context.records.setStatus(session_id, 'failed', { updated_ms: now_ms, error_message: error.message.slice(0, 1000) });
-  await context.announce({ event: 'calibration.failed', candidate_id, session_id, interview_id, at: iso(now_ms), data: { error: { code: error.code, message: error.message } } });
+  await announce(context, { event: 'calibration.failed', candidate_id, session_id, interview_id, at: iso(now_ms), data: { error: { code: error.code, message: error.message } } });
+}
+
+/** Where the person was deleted or renamed between the end of the session and the event, the event goes too. */
+async function announce(context: ServiceContext, event: WebhookEvent): Promise<void> {
+  await context.announce(event);
+  if ((await context.records.session(event.session_id))?.candidate_id !== event.candidate_id) await context.traces?.erase(event.candidate_id);
 }
 
 /** The reference's regression point. */

@@ -5,8 +5,16 @@ const DAY_MS = 86_400_000;
 /** Candidates that are read at a time. */
 const CANDIDATES_A_STEP = 200;
 
-/** @param expire deletes a candidate, noted as the retention's doing. @returns what was deleted */
-export async function retain(context: ServiceContext, expire: (candidate_id: string) => Promise<void>): Promise<{ candidates: number; audit_entries: number }> {
+/** Both note in the audit log what they did. */
+export interface RetentionWork {
+  /** Deletes a candidate. */
+  expire: (candidate_id: string) => Promise<void>;
+  /** Erases the webhooks about a candidate. @returns how many rows */
+  sweep: (candidate_id: string) => Promise<number>;
+}
+
+/** @returns what was deleted; `webhooks`: rows about people of whom nothing else was left */
+export async function retain(context: ServiceContext, { expire, sweep }: RetentionWork): Promise<{ candidates: number; webhooks: number; audit_entries: number }> {
   const { settings, records: { db }, log } = context;
   let candidates = 0;
   for (const read of expired(context)) {
@@ -19,10 +27,25 @@ export async function retain(context: ServiceContext, expire: (candidate_id: str
       if (ids.length < CANDIDATES_A_STEP) break;
     }
   }
+  const webhooks = await sweepAll(context, sweep);
   const audit = await db.deleteFrom('calibration_audit_log').where('at_ms', '<', context.now_ms() - settings.audit_retention_days * DAY_MS).executeTakeFirst();
   const audit_entries = Number(audit.numDeletedRows);
-  if (candidates + audit_entries > 0) log.info({ candidates, audit_entries, retention_days: settings.retention_days }, 'calibrations past their retention were deleted');
-  return { candidates, audit_entries };
+  if (candidates + webhooks + audit_entries > 0) log.info({ candidates, webhooks, audit_entries, retention_days: settings.retention_days }, 'calibrations past their retention were deleted');
+  return { candidates, webhooks, audit_entries };
+}
+
+/** Webhooks about people who have no session: every event is one of a session, so these were deleted or renamed, and a crash kept the rest from following. */
+async function sweepAll({ traces, records: { db } }: ServiceContext, sweep: RetentionWork['sweep']): Promise<number> {
+  let swept = 0;
+  for (let after = ''; traces !== undefined; ) {
+    const ids = await traces.candidates(after, CANDIDATES_A_STEP);
+    const known = ids.length === 0 ? [] : await db.selectFrom('calibration_sessions').select('candidate_id').distinct().where('candidate_id', 'in', ids).execute();
+    const there = new Set(known.map(({ candidate_id }) => candidate_id));
+    for (const candidate_id of ids) if (!there.has(candidate_id)) swept += await sweep(candidate_id);
+    after = ids.at(-1) ?? after;
+    if (ids.length < CANDIDATES_A_STEP) break;
+  }
+  return swept;
 }
 
 /** Who has no sign since the retention, by each table that names candidates: a page of ids above `after`, ascending. */

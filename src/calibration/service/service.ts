@@ -22,7 +22,7 @@ import { createSessions, loadLive } from './sessions.js';
 import type { Caller, TokenVerifier } from './tokens.js';
 import type { GazeSource, IncomingFrame, ServiceCounts, ServiceLog } from './types.js';
 import { Vault } from './vault.js';
-import type { WebhookEvent } from './webhooks.js';
+import type { WebhookEvent, WebhookTraces } from './webhooks.js';
 
 /** Between two tries to open a database that is away. */
 const OPEN_AGAIN_MS = 5_000;
@@ -41,6 +41,8 @@ export interface CalibrationServiceOptions {
   /** The token of the API, taken as an admin's. */
   api_token?: string | undefined;
   announce?(event: WebhookEvent): Promise<void>;
+  /** What announced events left behind, also those of a former run or configuration. */
+  traces?: WebhookTraces | undefined;
   /** What the webhooks are doing; undefined: there is no receiver. */
   webhooks?(): Promise<Record<string, unknown>>;
   /** A frame, arrival to gaze; for the metrics. */
@@ -218,6 +220,7 @@ export class CalibrationService {
       observeGaze: (seconds) => { this.#options.observeGaze?.(seconds); },
       uuid: this.#options.uuid ?? randomUUID,
       announce: async (event) => { await this.#options.announce?.(event); },
+      traces: this.#options.traces,
     };
     return {
       store, context,
