@@ -92,7 +92,7 @@ export function createCalibration({ config, store, gaze, metrics, log }: Calibra
 /** The pictures' lane of the dispatcher. */
 export function gazeOf(dispatcher: Pick<Dispatcher, 'still' | 'stillStats'>): GazeSource {
   return {
-    still: (file) => dispatcher.still(file),
+    still: (file, candidate_id) => dispatcher.still(file, candidate_id),
     load() {
       const { waiting, waiting_for_ms, done } = dispatcher.stillStats();
       return { waiting, waiting_for_ms, answered: done };

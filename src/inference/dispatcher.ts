@@ -120,9 +120,9 @@ export class Dispatcher {
     return results.filter((result) => result !== null);
   }
 
-  /** Looks at a picture file. Never rejects; see StillResult for what may come instead. */
-  still(file: Uint8Array): Promise<StillResult> {
-    const result = this.#stills.push(file);
+  /** Looks at a picture file, of a person who takes turns with others. Never rejects; see StillResult for what may come instead. */
+  still(file: Uint8Array, person: string): Promise<StillResult> {
+    const result = this.#stills.push(file, person);
     this.#pump();
     return result;
   }

@@ -1,6 +1,7 @@
 /**
  * Pictures that somebody waits for (calibration frames): a queue of its own beside the slot pool, bounded in number and in time. The dispatcher takes
- * from it in turns with camera batches, so that neither starves the other. Compressed bytes wait here, never pixels.
+ * from it in turns with camera batches, so that neither starves the other. People take turns too, and share the room: who sends more than their share is
+ * turned away for it, not those beside them. Compressed bytes wait here, never pixels.
  */
 import { Percentiles } from './deadline.js';
 import type { StillResult } from './results.js';
@@ -30,7 +31,9 @@ export interface StillStats {
 }
 
 export class StillLane {
-  readonly #waiting: StillTicket[] = [];
+  /** By person, the oldest first; the one whose turn is next comes first. Nobody is in it without a picture. */
+  readonly #queues = new Map<string, StillTicket[]>();
+  #count = 0;
   readonly #latency_us = new Percentiles(512);
   readonly #dropped = { full: 0, late: 0, failed: 0, stopped: 0 };
   #done = 0;
@@ -40,25 +43,46 @@ export class StillLane {
   constructor(private readonly now_us: () => number) {}
 
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#count;
   }
 
-  /** Never rejects: a picture that could not be looked at comes back with `ok: false` and why. */
-  push(file: Uint8Array): Promise<StillResult> {
+  /** `person`: who shares the room with others. Never rejects: a picture that could not be looked at comes back with `ok: false` and why. */
+  push(file: Uint8Array, person: string): Promise<StillResult> {
     if (this.#stopped) return Promise.resolve(this.drop('stopped'));
-    if (this.#waiting.length >= STILLS_WAITING_MAX) return Promise.resolve(this.drop('full'));
+    if (this.#count >= STILLS_WAITING_MAX && !this.#makeRoom(person)) return Promise.resolve(this.drop('full'));
     const since_us = this.now_us();
-    if (this.#waiting.length === 0) this.#waiting_since_us = since_us;
-    return new Promise((settle) => this.#waiting.push({ file, since_us, settle }));
+    if (this.#count === 0) this.#waiting_since_us = since_us;
+    this.#count++;
+    return new Promise((settle) => {
+      const queue = this.#queues.get(person);
+      if (queue === undefined) this.#queues.set(person, [{ file, since_us, settle }]);
+      else queue.push({ file, since_us, settle });
+    });
   }
 
-  /** The pictures of the next task, the oldest first; those that waited too long are answered and left out. */
+  /** In a full lane: whoever has the most waiting gives their newest picture for one of somebody who has fewer. @returns false where `person` has the most */
+  #makeRoom(person: string): boolean {
+    let longest: StillTicket[] = [];
+    for (const queue of this.#queues.values()) if (queue.length > longest.length) longest = queue;
+    // One more would only turn the two around.
+    if (longest.length <= (this.#queues.get(person)?.length ?? 0) + 1) return false;
+    this.#count--;
+    longest.pop()?.settle(this.drop('full'));
+    return true;
+  }
+
+  /** The pictures of the next task, one of each person in turns; those that waited too long are answered and left out. */
   take(): StillTicket[] {
     const now = this.now_us();
     const taken: StillTicket[] = [];
     while (taken.length < STILLS_A_TASK) {
-      const ticket = this.#waiting.shift();
-      if (ticket === undefined) break;
+      const [next] = this.#queues;
+      if (next === undefined) break;
+      const [person, queue] = next;
+      const ticket = queue.shift() as StillTicket;
+      this.#count--;
+      if (queue.length === 0 || now - ticket.since_us <= WAIT_LIMIT_US) this.#queues.delete(person);
+      if (queue.length > 0) this.#queues.set(person, queue);
       if (now - ticket.since_us > WAIT_LIMIT_US) ticket.settle(this.drop('late'));
       else taken.push(ticket);
     }
@@ -82,12 +106,14 @@ export class StillLane {
 
   stop(): void {
     this.#stopped = true;
-    for (const ticket of this.#waiting.splice(0)) ticket.settle(this.drop('stopped'));
+    for (const ticket of [...this.#queues.values()].flat()) ticket.settle(this.drop('stopped'));
+    this.#queues.clear();
+    this.#count = 0;
   }
 
   stats(): StillStats {
     const latency_ms = this.#latency_us.read(0.5, 0.95, 0.99)?.map((us) => us / 1000) ?? null;
-    const waiting = this.#waiting.length;
+    const waiting = this.#count;
     return { waiting, waiting_for_ms: waiting === 0 ? 0 : (this.now_us() - this.#waiting_since_us) / 1000, done: this.#done, dropped: { ...this.#dropped }, latency_ms };
   }
 

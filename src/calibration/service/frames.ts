@@ -60,7 +60,7 @@ export class Frames {
     const arrived_ms = this.deps.now_ms();
     const { session_id } = live.session;
     const before = await this.stored(session_id, frames);
-    const looked = await Promise.all(frames.map(async (frame) => (before.has(frame.frame_index) ? null : this.look(frame.image))));
+    const looked = await Promise.all(frames.map(async (frame) => (before.has(frame.frame_index) ? null : this.look(frame.image, live.session.candidate_id))));
     const records: FrameRecord[] = [];
     const answers = frames.map((frame, index) => {
       const known = before.get(frame.frame_index);
@@ -75,9 +75,9 @@ export class Frames {
     return answers;
   }
 
-  private async look(image: Uint8Array): Promise<StillResult> {
+  private async look(image: Uint8Array, candidate_id: string): Promise<StillResult> {
     const since_ms = performance.now();
-    const seen = await this.deps.gaze.still(image);
+    const seen = await this.deps.gaze.still(image, candidate_id);
     if (seen.ok) this.deps.observeGaze((performance.now() - since_ms) / 1000);
     return seen;
   }

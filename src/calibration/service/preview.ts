@@ -40,7 +40,7 @@ export function createPreview(context: ServiceContext) {
         memory.noted.add(who);
       }
       const fit = await fitSoFar(context, session, memory);
-      const looked = await Promise.all(input.frames.map(({ image }) => gaze.still(image)));
+      const looked = await Promise.all(input.frames.map(({ image }) => gaze.still(image, session.candidate_id)));
       return looked.map((still, at): LookAnswer => {
         const frame_index = input.frames[at]?.frame_index ?? 0;
         if (!still.ok) return { success: false, frame_index, error: still.message, error_code: still.code };

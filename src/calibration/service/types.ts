@@ -2,9 +2,9 @@
 import type { StillResult } from '../../inference/results.js';
 import type { SessionStatus } from '../../store/calibration/schema.js';
 
-/** Looks at picture files; the daemon's dispatcher, or recorded vectors in a test. Never rejects. */
+/** Looks at picture files; the daemon's dispatcher, or recorded vectors in a test. Never rejects. Candidates take turns. */
 export interface GazeSource {
-  still(file: Uint8Array): Promise<StillResult>;
+  still(file: Uint8Array, candidate_id: string): Promise<StillResult>;
   /** Pictures that wait, for how long some have been waiting without a break (0 = none waits), and how many were answered ever. */
   load(): { waiting: number; waiting_for_ms: number; answered: number };
 }
