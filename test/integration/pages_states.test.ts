@@ -36,6 +36,7 @@ t.test('states of the pages', { skip, timeout: 400_000 }, async (t) => {
     for (const [viewport, colorScheme] of [[WIDE, 'light'], [PHONE, 'dark']] as const) await signedIn(t, await browser.newContext({ viewport, colorScheme }), viewport.width, daemon);
   });
   await t.test('a calibration on a phone: reloaded, gone on with, the network away at its end', async (t) => resumed(t, browser, daemon));
+  await t.test('a server that asks for one picture a second gets no more, and the dots wait for them', async (t) => slowed(t, browser, daemon));
   for (const secret of [TOKEN, JWT_SECRET, 'eyJ']) t.notOk(daemon.said().includes(secret), 'no token in the log');
 });
 
@@ -134,6 +135,34 @@ async function signedIn(t: Test, context: BrowserContext, width: number, { url }
   await page.reload();
   t.ok(await page.getByLabel('Access token').isVisible(), 'a reload asks again');
   t.same(forbidden, []);
+  await context.close();
+}
+
+async function slowed(t: Test, browser: Browser, { url }: PagesDaemon): Promise<void> {
+  const jwt = await new SignJWT({ role: 'candidate' }).setProtectedHeader({ alg: 'HS256' }).setSubject('slow-1').setExpirationTime('10m').sign(Buffer.from(JWT_SECRET));
+  const context = await browser.newContext({ viewport: WIDE, permissions: ['camera'] });
+  const page = await context.newPage();
+  const taken_ms: number[] = [];
+  await page.route(/\/api\/(ping|calibration\/frames\/batch)$/, async (route) => {
+    const sent = (route.request().postDataJSON() as { frames: { target_index: number; timestamp: string }[] } | null)?.frames ?? [];
+    for (const { target_index, timestamp } of sent) if (target_index === 0) taken_ms.push(Date.parse(timestamp));
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...((await response.json()) as object), recommended_fps: 1 } });
+  });
+  await page.goto(`${url}/calibrate#token=${jwt}&points=4`);
+  await page.getByRole('checkbox').check();
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('heading', { name: 'Your screen', level: 2 }).waitFor();
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.locator('.bar-value', { hasText: /[1-9]/ }).first().waitFor();
+  await page.getByRole('button', { name: 'Start' }).click();
+  await page.getByText('dots stay longer').waitFor({ timeout: 30_000 });
+  await picture(page, 'slow-dot');
+  await page.locator('.sequence[data-step="1"]').waitFor({ timeout: 90_000 });
+  for (const end = Date.now() + 20_000; taken_ms.length < 15 && Date.now() < end; ) await page.waitForTimeout(50);
+  t.ok(taken_ms.length >= 12, `as many as the server needs, in one go: ${taken_ms.length}`);
+  const apart_ms = (Math.max(...taken_ms) - Math.min(...taken_ms)) / (taken_ms.length - 1);
+  t.ok(apart_ms > 700, `${Math.round(apart_ms)} ms apart on average`);
   await context.close();
 }
 

@@ -1,6 +1,7 @@
 /** The fourth step: one red dot after the other on the whole screen. Frames are taken while a dot is shown, except while the eyes are still on their way. */
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { enterFullscreen, onScreen } from './fullscreen';
+import { FPS_SLOW } from './pace';
 import { phaseOf, SHOWN_MS, type Position } from './targets';
 
 export interface Target {
@@ -90,7 +91,7 @@ export function Sequence(props: SequenceProps): ReactNode {
         </svg>
       )}
       <div className="sequence-progress">
-        <p role="status" aria-live="polite">{target?.check === true ? 'Checking: ' : ''}Dot {Math.min(shown.step + 1, targets.length)} of {targets.length}</p>
+        <p role="status" aria-live="polite">{target?.check === true ? 'Checking: ' : ''}Dot {Math.min(shown.step + 1, targets.length)} of {targets.length}{props.fps() < FPS_SLOW && ' · server busy, dots stay longer'}</p>
         <progress max={targets.length} value={shown.step + shown.share} aria-label="Progress" />
       </div>
       {shown.paused !== '' && (
@@ -156,7 +157,7 @@ class Run {
     const target = targets[this.#step];
     if (target === undefined) return;
     this.#passed_ms += elapsed_ms;
-    const phase = phaseOf(this.#passed_ms, this.#captured);
+    const phase = phaseOf(this.#passed_ms, this.#captured, this.props.current.fps());
     if (phase === 'over') {
       this.#step++;
       this.#passed_ms = 0;

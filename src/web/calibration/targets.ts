@@ -34,15 +34,16 @@ export function nameOf({ x, y }: Position): string {
 /** Milliseconds: a target is shown this long; the eyes need the first part to arrive, nothing is recorded in it. */
 export const SHOWN_MS = 2_000;
 export const SETTLE_MS = 500;
-/** Where frames come slowly a target stays until it has these many, but no longer than this. */
+/** Where frames come slowly a target stays until it has these many, but no longer than this; at a rate that gives fewer, a quarter longer than they take. */
 export const FRAMES_WANTED = 16;
 export const SHOWN_MAX_MS = 8_000;
 /** What the server asks of a target at least is 10; a few of them may turn out unusable. */
 export const FRAMES_NEEDED = 12;
 
-/** What a target's time is used for. `passed_ms` is what it has been shown without a pause. */
-export function phaseOf(passed_ms: number, captured: number): 'settle' | 'record' | 'over' {
+/** What a target's time is used for. `passed_ms` is what it has been shown without a pause, `fps` the rate of the moment. */
+export function phaseOf(passed_ms: number, captured: number, fps: number): 'settle' | 'record' | 'over' {
   if (passed_ms < SETTLE_MS) return 'settle';
-  const enough = captured >= FRAMES_WANTED || passed_ms >= SHOWN_MAX_MS;
+  const longest_ms = Math.max(SHOWN_MAX_MS, SETTLE_MS + (1.25 * 1000 * FRAMES_WANTED) / fps);
+  const enough = captured >= FRAMES_WANTED || passed_ms >= longest_ms;
   return passed_ms >= SHOWN_MS && enough ? 'over' : 'record';
 }
