@@ -180,6 +180,8 @@ export class Sender {
   private async round(flight: Flight, probe: boolean): Promise<() => void> {
     const { breaker, settings, random } = this.options;
     for (;;) {
+      // Also after the waits below: it may be one that nobody may send any more.
+      if (flight.evicted) return this.putBack(flight);
       const verdict = await this.attempt(flight);
       if (verdict.outcome === 'delivered') return () => this.options.settle.delivered(flight.entry, flight.evicted);
       if (verdict.outcome === 'refused') return this.ifKept(flight, () => this.options.settle.refused(flight.entry, verdict.code, verdict.status, flight.attempts));
@@ -189,7 +191,7 @@ export class Sender {
       if (!this.mayGoOn()) return this.putBack(flight);
       if (flight.attempts >= settings.retry_attempts) return this.exhausted(flight, verdict);
       await this.sleep(Math.min(BACKOFF_LONGEST_MS, BACKOFF_FIRST_MS * 2 ** (flight.attempts - 1)) * (0.5 + random()));
-      if (flight.evicted || !(await this.admitted(flight.entry.camera_id)) || breaker.state !== 'closed') return this.putBack(flight);
+      if (!(await this.admitted(flight.entry.camera_id)) || breaker.state !== 'closed') return this.putBack(flight);
     }
   }
 
