@@ -133,7 +133,7 @@ async function signedIn(t: Test, context: BrowserContext, width: number, { url }
   t.same(kept, [0, 0, '', 0, 0], 'nothing is stored in the browser');
   t.same(addresses.filter((address) => address.includes(encodeURIComponent(TOKEN)) || address.includes('not%20the')), [], 'no token in an address');
   await page.reload();
-  t.ok(await page.getByLabel('Access token').isVisible(), 'a reload asks again');
+  await t.resolves(page.getByLabel('Access token').waitFor({ timeout: 30_000 }), 'a reload asks again');
   t.same(forbidden, []);
   await context.close();
 }
