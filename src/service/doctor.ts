@@ -62,7 +62,7 @@ function addons(root: string): Finding {
 
 async function opencv(root: string): Promise<Finding> {
   const faults = (await cascadeFaults(root)).filter(({ fault }) => fault !== '');
-  if (faults.length === 0) return finding('opencv', 'ok', 'OpenCV answers, and every cascade finds what it should');
+  if (faults.length === 0) return finding('opencv', 'ok', 'OpenCV answers, and every cascade loads and searches a picture');
   return finding('opencv', 'failed', faults.map(({ cascade, fault }) => `cascade ${cascade}: ${fault}`).join('; '), 'apt-get install libopencv-dev opencv-data, then "npm run setup"; until then no eyes are tracked and no PTZ camera is checked');
 }
 

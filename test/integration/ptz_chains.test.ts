@@ -7,17 +7,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
-import { openOffsetEngine } from '../../src/ptz/estimate/engine.js';
 import type { PtzCamera } from '../../src/ptz/estimate/types.js';
+import { offsetEngine } from '../fixtures/ptz_engine.js';
 import { closure, links } from '../fixtures/ptz_chain.js';
 
 t.setTimeout(400_000);
 
-const engine = openOffsetEngine({ opencv_options: { deadline_ms: 120_000 } });
-t.teardown(async () => {
-  await engine.close();
-  await engine.opencv.close();
-});
+const engine = offsetEngine(t);
 
 const ARCHES = ['JDW_0302.jpg', 'JDW_0303.jpg', 'JDW_0304.jpg'].map((file) => `../shared/data/arches/${file}`);
 t.test('three photographs by hand, in each order and with the focal length 9 % wrong', { skip: ARCHES.every((file) => existsSync(file)) ? false : 'the photographs are not beside the clone' }, async (t) => {

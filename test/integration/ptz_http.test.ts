@@ -6,7 +6,6 @@ import { runCli } from '../../src/cli/main.js';
 import { loadConfig } from '../../src/config/load.js';
 import type { HttpDeps } from '../../src/http/deps.js';
 import { createServer } from '../../src/http/server.js';
-import { openOffsetEngine } from '../../src/ptz/estimate/engine.js';
 import type { OffsetEngine, OffsetResult } from '../../src/ptz/estimate/types.js';
 import { offsetChecks } from '../../src/ptz/offset_daemon.js';
 import { createOffsetChecks, type OffsetChecks } from '../../src/ptz/offset_request.js';
@@ -15,6 +14,7 @@ import type { ResultDocument } from '../../src/ptz/results/document.js';
 import { createJournal } from '../../src/ptz/results/journal.js';
 import type { StoredSets } from '../../src/ptz/stored_sets.js';
 import { openStore } from '../../src/store/store.js';
+import { offsetEngine } from '../fixtures/ptz_engine.js';
 import { cameraAt, develop, makePanorama, Random, render } from '../fixtures/ptz_scene.js';
 
 t.setTimeout(300_000);
@@ -22,11 +22,7 @@ t.setTimeout(300_000);
 const TOKEN = 'a-token-of-this-test-of-32-characters';
 const CAMERA = { width: 640, height: 360, hfov_deg: 60 };
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
-const engine = openOffsetEngine({ opencv_options: { deadline_ms: 120_000 } });
-t.teardown(async () => {
-  await engine.close();
-  await engine.opencv.close();
-});
+const engine = offsetEngine(t);
 const panorama = makePanorama(5, 2048);
 const NO_SETS: StoredSets = { reference: () => Promise.reject(new Error('not asked')), query: () => Promise.reject(new Error('not asked')) };
 

@@ -1,36 +1,27 @@
 /** Things that move: what differs between pictures of one pointing is left out of the estimate; noise, light and a shaking mast move nothing. */
 import t from 'tap';
-import { openOffsetEngine } from '../../src/ptz/estimate/engine.js';
 import type { OffsetResult, PtzView } from '../../src/ptz/estimate/types.js';
+import { offsetEngine } from '../fixtures/ptz_engine.js';
 import { cameraAt, develop, makePanorama, Random, render, type Matrix } from '../fixtures/ptz_scene.js';
 import { CAMERA, FOCAL, HEIGHT, WIDTH } from '../fixtures/ptz_trials.js';
 
 t.setTimeout(400_000);
 
-const engine = openOffsetEngine({ opencv_options: { deadline_ms: 120_000 } });
-t.teardown(async () => {
-  await engine.close();
-  await engine.opencv.close();
-});
+const engine = offsetEngine(t);
 const panorama = makePanorama(7);
 
 /** 30 % of the picture, full of corners. */
 const BUS = { width: 640, height: 432, top: 200 };
-const busSides = new Map<string, Uint8Array>();
+const BUS_SIDE = paintBus(new Random(3));
 
-function busSide(seed: number): Uint8Array {
-  const known = busSides.get(`${seed}`);
-  if (known !== undefined) return known;
-  const random = new Random(seed);
+function paintBus(random: Random): Uint8Array {
   const side = new Uint8Array(BUS.width * BUS.height).fill(128);
   for (let i = 0; i < 9_000; i++) {
     const [x, y, size, level] = [Math.floor(random.next() * BUS.width), Math.floor(random.next() * BUS.height), Math.floor(random.between(4, 18)), Math.floor(random.between(10, 245))];
     for (let v = y; v < Math.min(BUS.height, y + size); v++) side.fill(level, v * BUS.width + x, v * BUS.width + Math.min(BUS.width, x + size));
   }
-  busSides.set(`${seed}`, side);
   return side;
 }
-
 interface Look {
   rotation?: Matrix;
   /** Left edge of the bus, pixels; undefined = there is none. */
@@ -47,8 +38,7 @@ async function picture({ rotation = cameraAt(0, -5, 0), bus, blur = 0, gain = 1,
   const world = render(panorama, { width: WIDTH, height: HEIGHT, focal: FOCAL, k1: 0, rotation });
   const seen = Float32Array.from(develop(world, WIDTH, HEIGHT, { blur, gain: 1, noise: 0 }, random));
   if (bus !== undefined) {
-    const side = busSide(3);
-    for (let y = 0; y < BUS.height; y++) for (let x = Math.max(0, -bus); x < Math.min(BUS.width, WIDTH - bus); x++) seen[(BUS.top + y) * WIDTH + bus + x] = side[y * BUS.width + x] ?? 0;
+    for (let y = 0; y < BUS.height; y++) for (let x = Math.max(0, -bus); x < Math.min(BUS.width, WIDTH - bus); x++) seen[(BUS.top + y) * WIDTH + bus + x] = BUS_SIDE[y * BUS.width + x] ?? 0;
   }
   return engine.opencv.ask({ op: 'write', grey: develop(seen, WIDTH, HEIGHT, { blur: 0, gain, noise: 3 }, random), width: WIDTH, height: HEIGHT, quality: 90 });
 }

@@ -1,17 +1,13 @@
 /** The offset estimate end to end, on pictures: accuracy, intervals, refusals, and what a dying OpenCV process does to a check. The whole is bench area ptz. */
 import t from 'tap';
-import { openOffsetEngine } from '../../src/ptz/estimate/engine.js';
 import type { PtzView } from '../../src/ptz/estimate/types.js';
+import { offsetEngine } from '../fixtures/ptz_engine.js';
 import { cameraAt, makePanorama, Random } from '../fixtures/ptz_scene.js';
 import { CAMERA, makeTrial, runTrial, shoot, summarise, type Outcome, type TrialKind } from '../fixtures/ptz_trials.js';
 
 t.setTimeout(400_000);
 
-const engine = openOffsetEngine({ opencv_options: { deadline_ms: 120_000 } });
-t.teardown(async () => {
-  await engine.close();
-  await engine.opencv.close();
-});
+const engine = offsetEngine(t);
 const panorama = makePanorama(7);
 const TRIALS = 4;
 
