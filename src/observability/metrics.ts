@@ -32,6 +32,7 @@ export interface CalibrationFigures {
   frames: { stored: number; repeated: number; refused: Record<string, number> };
   sessions: Record<string, number>;
   fits: Record<string, number>;
+  work: Record<string, number>;
 }
 
 export interface Metrics {
@@ -180,6 +181,7 @@ function addCalibrationMetrics(sources: Partial<MetricSources>, counter: Add, ga
   });
   counter('sightline_calibration_sessions_total', 'calibration sessions by what happened to them', ['event'], () => each('event', calibration()?.sessions));
   counter('sightline_calibration_fits_total', 'fits of completed sessions by verdict', ['verdict'], () => each('verdict', calibration()?.fits));
+  counter('sightline_calibration_work_total', 'work on whole sessions (fits, files, replays, ...): on the main thread, on the thread for large ones, refused because too much waited for that', ['place'], () => each('place', calibration()?.work));
 }
 
 function addDeliveryMetrics(sources: Partial<MetricSources>, gauge: Add): void {

@@ -46,7 +46,7 @@ t.test('risky packages have one place', async (t) => {
     ['beamcoder', /^src\/demo\//],
     ['@u4/opencv4nodejs', /^src\/opencv\/binding\.ts$/],
     ['better-sqlite3', /^src\/store\//],
-    ['piscina', /^src\/inference\/workers\.ts$/],
+    ['piscina', /^src\/(inference\/workers|calibration\/service\/work(place|_thread))\.ts$/],
   ];
   for (const file of SOURCES) {
     const values = importsOf(file).filter(({ typeOnly }) => !typeOnly).map(({ target }) => target);

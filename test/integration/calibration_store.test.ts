@@ -78,6 +78,22 @@ async function suite(t: Test, options: () => Promise<CalibrationStoreOptions>): 
     t.match(raw.calibration_csv, /^sealed:v1:k:/);
     await store.close();
   });
+  await t.test('a session with more frames than the main thread takes', async (t) => {
+    const world = await openWorld({ store: where });
+    const session_id = await begin(world, 'many frames');
+    for (let target = 0; target < 4; target++) {
+      for (let first = 0; first < 120; first += 60) {
+        await world.call('POST', '/api/calibration/frames/batch', { session_id, candidate_id: 'many frames', frames: framesOf(target, 60, first).map((frame, n) => ({ ...frame, frame_index: target * 120 + first + n })) });
+      }
+    }
+    t.match((await world.call('POST', '/api/calibration/complete', { session_id, candidate_id: 'many frames' })), { status: 200, body: { calibration_stats: { total_frames: 480 } } });
+    t.match((await world.call('POST', `/api/calibration/validate/${session_id}`)).body, { valid: true });
+    t.match((await world.call('GET', '/api/calibration/download/many%20frames')).body, { 'many frames_calibration.csv': /\n479,[^\n]*,many frames\n$/ });
+    const { anonymised_as } = (await world.call('POST', '/api/calibration/anonymise/many%20frames')).body;
+    t.match((await world.call('DELETE', `/api/calibration/${String(anonymised_as)}`)).body, { deleted: { frames: 480, sessions: 1, calibrations: 1 } });
+    t.ok(world.service.status().work.thread >= 6);
+    await world.close();
+  });
   await t.test('sealing anew never brings back what was replaced meanwhile', (t) => resealTest(t, where));
   await t.test('frames: none lost, none doubled, whoever sends them', (t) => journalTest(t, where));
 }

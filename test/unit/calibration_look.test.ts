@@ -1,4 +1,5 @@
 /** What the calibration page asks beyond the plan: looks that keep nothing, targets recorded anew, sessions without their people. */
+import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { begin, calibrate, framesOf, openWorld, PLACES, SCREEN, type CalibrationWorld } from '../fixtures/calibration_world.js';
 
@@ -97,21 +98,42 @@ t.test('the newest sessions are listed without their people, for admins only', a
 
 t.test('looks are forgotten with the person: deleted, anonymised, past the retention', async (t) => {
   let now_ms = Date.now();
-  const world = await openWorld({ service: { now_ms: () => now_ms } });
+  const session_id = randomUUID();
+  let next: string | undefined;
+  const uuid = () => {
+    const given = next ?? randomUUID();
+    next = undefined;
+    return given;
+  };
+  const world = await openWorld({ service: { now_ms: () => now_ms, uuid } });
   t.teardown(() => world.close());
-  const remembered = async () => (await world.service.preview()).remembered();
-  const ways: Record<string, () => Promise<unknown>> = {
-    deleted: () => world.call('DELETE', '/api/calibration/deleted'),
-    anonymised: () => world.call('POST', '/api/calibration/anonymise/anonymised'),
+  const lookAt = async (candidate_id: string) => t.match(await look(world, session_id, candidate_id, framesOf(0, 2)), { status: 200 }, candidate_id);
+  // What is remembered of a session says that its looks were noted: only where it was forgotten does the audit log get another entry.
+  const noted = async (candidate_id: string) =>
+    (await world.call('GET', `/api/calibration/admin/audit?candidate_id=${candidate_id}&limit=1000`)).body.entries.filter((entry) => JSON.stringify(entry).includes('not kept')).length;
+  const ways: Record<string, (candidate_id: string) => Promise<unknown>> = {
+    deleted: (candidate_id) => world.call('DELETE', `/api/calibration/${candidate_id}`),
     expired: async () => {
       now_ms += 91 * 86_400_000;
       await world.call('POST', '/api/calibration/admin/retention');
     },
   };
   for (const [candidate_id, way] of Object.entries(ways)) {
-    await look(world, await begin(world, candidate_id), candidate_id, framesOf(0, 2));
-    t.equal(await remembered(), 1, candidate_id);
-    await way();
-    t.equal(await remembered(), 0, `nothing is left of who was ${candidate_id}`);
+    for (const turn of ['first', 'again, under the same session id']) {
+      next = session_id;
+      t.equal(await begin(world, candidate_id), session_id);
+      await lookAt(candidate_id);
+      await lookAt(candidate_id);
+      t.equal(await noted(candidate_id), 1, `${candidate_id}, ${turn}`);
+      await way(candidate_id);
+    }
   }
+  next = session_id;
+  await begin(world, 'anonymised');
+  await lookAt('anonymised');
+  const alias = String((await world.call('POST', '/api/calibration/anonymise/anonymised')).body.anonymised_as);
+  const before = await noted(alias);
+  await world.call('POST', '/api/calibration/consent', { candidate_id: alias, given: true });
+  await lookAt(alias);
+  t.equal(await noted(alias), before + 1, 'whoever has the new id is not taken for the person before');
 });

@@ -55,7 +55,7 @@ t.test('what stages do not report is absent, not zero', async (t) => {
 t.test('the gaze calibration: who calibrates, what became of frames, sessions and fits', async (t) => {
   const calibration = {
     ready: true, people: 3, carried_per_s: 60, recommended_fps: 17, waiting: 5, frames: { stored: 100, repeated: 2, refused: { busy: 4, no_face: 1 } },
-    sessions: { created: 4, completed: 1 }, fits: { accept: 1 },
+    sessions: { created: 4, completed: 1 }, fits: { accept: 1 }, work: { here: 7, thread: 2, refused: 0 },
   };
   const metrics = createMetrics({ calibration: () => calibration }, BUILD);
   t.teardown(() => { metrics.close(); });
@@ -64,6 +64,6 @@ t.test('the gaze calibration: who calibrates, what became of frames, sessions an
   for (const line of [
     'sightline_calibration_up 1', 'sightline_calibration_people 3', 'sightline_calibration_recommended_fps 17', 'sightline_calibration_carried_fps 60', 'sightline_calibration_queue 5',
     'sightline_calibration_frames_total{outcome="stored"} 100', 'sightline_calibration_frames_total{outcome="busy"} 4', 'sightline_calibration_sessions_total{event="created"} 4',
-    'sightline_calibration_fits_total{verdict="accept"} 1', 'sightline_calibration_frame_seconds_count 1',
+    'sightline_calibration_fits_total{verdict="accept"} 1', 'sightline_calibration_work_total{place="thread"} 2', 'sightline_calibration_frame_seconds_count 1',
   ]) t.ok(page.includes(`${line}\n`), line);
 });

@@ -10,6 +10,7 @@ import type { Records } from './records.js';
 import type { Caller } from './tokens.js';
 import type { GazeSource, ServiceCounts, ServiceLog, Session } from './types.js';
 import type { WebhookEvent, WebhookTraces } from './webhooks.js';
+import type { Workplace } from './workplace.js';
 
 export type CalibrationSettings = Config['calibration'];
 
@@ -19,6 +20,7 @@ export interface ServiceContext {
   access: Access;
   journal: FrameJournal;
   live: LiveSessions;
+  workplace: Workplace;
   looks: Looks;
   gaze: GazeSource;
   pace: Pace;

@@ -1,5 +1,5 @@
 /** What looks of a session share, in memory: bounded in number, and gone with the person. */
-import type { Made } from './fitting.js';
+import type { TransformMatrix } from '../types.js';
 import type { HeadSample } from './reading.js';
 import type { Session } from './types.js';
 
@@ -9,7 +9,7 @@ export interface LookMemory {
   heads: HeadSample[];
   noted: Set<string>;
   /** `of` names the frames and the screen that were fitted; null = they determine nothing yet. */
-  fit: { of: string; fit: Made['fit'] | null } | undefined;
+  fit: { of: string; matrix: Promise<TransformMatrix | null> } | undefined;
 }
 
 /** Sessions that are remembered; the one that was looked at longest ago goes first. */
@@ -17,11 +17,6 @@ const SESSIONS_MAX = 500;
 
 export class Looks {
   readonly #sessions = new Map<string, LookMemory>();
-
-  /** Sessions that are remembered now. */
-  get size(): number {
-    return this.#sessions.size;
-  }
 
   of({ session_id, candidate_id }: Pick<Session, 'session_id' | 'candidate_id'>): LookMemory {
     const known = this.#sessions.get(session_id) ?? { candidate_id, heads: [], noted: new Set<string>(), fit: undefined };

@@ -1,11 +1,10 @@
 /** What the page needs around a calibration: looking at pictures without keeping anything of them, recording a target anew, and how the newest sessions went. */
 import { SightlineError } from '../../errors.js';
+import type { TransformMatrix } from '../types.js';
 import { belongs, iso, sessionOf, type ServiceContext } from './context.js';
-import { fitFrames, type Made } from './fitting.js';
 import type { LookMemory } from './looks.js';
 import { HEADS_KEPT, headSample, qualityOf, readingOf } from './reading.js';
-import { onScreen, type CompletionAnswer } from './results.js';
-import { readScreen } from './screens.js';
+import { markOf, onScreen, type CompletionAnswer } from './session_work.js';
 import type { Caller } from './tokens.js';
 import type { IncomingFrame, Quality, Session } from './types.js';
 
@@ -25,7 +24,7 @@ export interface LookAnswer {
 const LISTED_MAX = 20;
 
 export function createPreview(context: ServiceContext) {
-  const { records, access, live, looks, gaze } = context;
+  const { records, access, live, looks, gaze, workplace } = context;
 
   return {
     /** One answer a frame, in their order. Needs a session with a screen and a consent, as frames that are kept do. */
@@ -55,20 +54,15 @@ export function createPreview(context: ServiceContext) {
       });
     },
 
-    /** Sessions of which something is in memory. */
-    remembered: (): number => looks.size,
-
     /** Forgets the frames of a target, so that it can be recorded anew. @returns how many there were */
     async redo(caller: Caller, session_id: string, target_index: number): Promise<{ session_id: string; target_index: number; removed_frames: number; next_frame_index: number }> {
       const session = await sessionOf(context, session_id);
       await access.check(caller, 'frames_add', { candidate_id: session.candidate_id, session_id, detail: `target ${target_index} recorded anew` });
       if (session.status === 'completed') throw new SightlineError('CALIBRATION_SESSION_STATE', 'session_id: expected a session that is in progress, received one that is completed');
-      const frames = await records.frames(session_id);
-      const gone = frames.filter((frame) => frame.target_index === target_index).map(({ frame_index }) => frame_index);
-      await records.removeFrames(session_id, gone);
+      const removed = await workplace.run('removeTarget', await records.frameCount(session_id), { session_id, target_index });
       live.forget(session_id);
       context.journal.forget(session_id);
-      return { session_id, target_index, removed_frames: gone.length, next_frame_index: frames.reduce((next, { frame_index }) => Math.max(next, frame_index + 1), 0) };
+      return { session_id, target_index, ...removed };
     },
 
     /** The newest sessions, without a word about whose they are. */
@@ -86,23 +80,16 @@ export function createPreview(context: ServiceContext) {
   };
 }
 
-/** The fit is kept until there are other frames: looks come twice a second, and reading and fitting thousands of rows each time would hold up everybody. */
-async function fitSoFar({ records }: ServiceContext, { session_id, candidate_id }: Session, memory: LookMemory): Promise<Made['fit'] | null> {
-  const mark = await records.framesMark(session_id);
-  if (mark.count === 0) return null;
-  const screen = await readScreen(records, candidate_id);
-  if (screen === undefined) return null;
-  const of = JSON.stringify([mark, screen]);
-  if (memory.fit?.of === of) return memory.fit.fit;
-  const fit = fitOf(candidate_id, screen, await records.frames(session_id));
-  memory.fit = { of, fit };
-  return fit;
-}
-
-function fitOf(...given: Parameters<typeof fitFrames>): Made['fit'] | null {
-  try {
-    return fitFrames(...given);
-  } catch {
-    return null; // too few frames yet, or they determine nothing: the completion says so, a look need not
+/** The fit is kept until there are other frames, and looks that come while it is made share it: looks come twice a second, and it may take as long with thousands of rows. */
+async function fitSoFar({ records, workplace }: ServiceContext, { session_id, candidate_id }: Session, memory: LookMemory): Promise<TransformMatrix | null> {
+  const frames = await records.framesMark(session_id);
+  if (frames.count === 0) return null;
+  const of = markOf(frames, (await records.screen(candidate_id)) ?? '');
+  if (memory.fit?.of !== of) {
+    const matrix = workplace.run('fit', frames.count, { session_id, candidate_id });
+    const fit = { of, matrix };
+    memory.fit = fit;
+    matrix.catch(() => { if (memory.fit === fit) memory.fit = undefined; });
   }
+  return memory.fit?.matrix ?? null;
 }

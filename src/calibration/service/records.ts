@@ -81,6 +81,11 @@ export function createRecords({ db, dialect }: CalibrationStore, vault: Vault) {
       return row && toSession(row);
     },
 
+    /** Keeps others from changing a session or its frames before the transaction ends; the embedded database has one writer anyway. */
+    async lockSession(session_id: string, trx: Transaction<CalibrationTables>): Promise<void> {
+      if (mysql) await trx.selectFrom('calibration_sessions').select('id').where('id', '=', session_id).forUpdate().execute();
+    },
+
     /** The newest first. */
     async sessionsOf(candidate_id: string, limit = 100): Promise<Session[]> {
       const rows = await sessionRows(db).where('s.candidate_id', '=', candidate_id).orderBy('d.created_ms', 'desc').orderBy('s.id').limit(limit).execute();
@@ -119,8 +124,8 @@ export function createRecords({ db, dialect }: CalibrationStore, vault: Vault) {
       else await insert.onConflict((conflict) => conflict.column('candidate_id').doUpdateSet({ screen_data })).execute();
     },
 
-    async screen(candidate_id: string): Promise<string | undefined> {
-      const row = await db.selectFrom('screen_info').select('screen_data').where('candidate_id', '=', candidate_id).executeTakeFirst();
+    async screen(candidate_id: string, at: Db = db): Promise<string | undefined> {
+      const row = await at.selectFrom('screen_info').select('screen_data').where('candidate_id', '=', candidate_id).executeTakeFirst();
       return row && canonical(vault.openJson(row.screen_data, PLACE.screen(candidate_id)));
     },
 
@@ -170,14 +175,28 @@ export function createRecords({ db, dialect }: CalibrationStore, vault: Vault) {
       return Number(row.count);
     },
 
+    /** Of all sessions of a candidate. */
+    async frameCountOf(candidate_id: string): Promise<number> {
+      const row = await db
+        .selectFrom('calibration_frames as f').innerJoin('calibration_sessions as s', 's.id', 'f.session_id')
+        .select(sql<number | string>`count(*)`.as('count')).where('s.candidate_id', '=', candidate_id).executeTakeFirstOrThrow();
+      return Number(row.count);
+    },
+
+    /** Size of the stored CSV as it is stored, without reading it; 0 = none. */
+    async csvBytes(candidate_id: string): Promise<number> {
+      const row = await db.selectFrom('calibration_data').select(sql<number | string>`octet_length(calibration_csv)`.as('bytes')).where('candidate_id', '=', candidate_id).executeTakeFirst();
+      return Number(row?.bytes ?? 0);
+    },
+
     /** Says whether the frames are still those that were read before: how many, and the newest row; rows that are removed and recorded anew get higher numbers. */
-    async framesMark(session_id: string): Promise<{ count: number; newest: number }> {
-      const row = await db.selectFrom('calibration_frames').select([sql<number | string>`count(*)`.as('count'), sql<number | string | null>`max(id)`.as('newest')]).where('session_id', '=', session_id).executeTakeFirstOrThrow();
+    async framesMark(session_id: string, at: Db = db): Promise<{ count: number; newest: number }> {
+      const row = await at.selectFrom('calibration_frames').select([sql<number | string>`count(*)`.as('count'), sql<number | string | null>`max(id)`.as('newest')]).where('session_id', '=', session_id).executeTakeFirstOrThrow();
       return { count: Number(row.count), newest: Number(row.newest ?? 0) };
     },
 
-    async removeFrames(session_id: string, indexes: readonly number[]): Promise<void> {
-      if (indexes.length > 0) await db.deleteFrom('calibration_frames').where('session_id', '=', session_id).where('frame_index', 'in', [...indexes]).execute();
+    async removeFrames(session_id: string, indexes: readonly number[], at: Db = db): Promise<void> {
+      if (indexes.length > 0) await at.deleteFrom('calibration_frames').where('session_id', '=', session_id).where('frame_index', 'in', [...indexes]).execute();
     },
 
     async addConsent(consent: Omit<ConsentRow, 'id' | 'withdrawn_ms'>): Promise<void> {

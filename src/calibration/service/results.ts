@@ -1,25 +1,19 @@
 /** What comes out of a session: completion, status, the files for others, and a second look at them. */
-import { createHash } from 'node:crypto';
-import { messageOf, SightlineError } from '../../errors.js';
+import { SightlineError } from '../../errors.js';
 import { belongs, iso, sessionOf, type ServiceContext } from './context.js';
-import { inOrder, makeFiles, type Made } from './fitting.js';
-import { readScreen } from './screens.js';
+import type { CompletionAnswer, FilesWanted } from './session_work.js';
 import type { Caller } from './tokens.js';
-import type { FrameRecord, Session } from './types.js';
+import type { Session } from './types.js';
 import type { WebhookEvent } from './webhooks.js';
+import { CSV_BYTES_A_FRAME } from './workplace.js';
 
-/** What others download. */
-export interface CandidateFiles {
-  candidate_id: string;
-  /** As the file's text. */
-  screen: string;
-  csv: string;
-  npz: Buffer;
-  created_at: string;
-}
+/** Times a completion is begun again because frames came in between. */
+const MAKES_MAX = 5;
+/** What keeps a completion from being tried: nothing is wrong with the session. */
+const NOT_THE_SESSION: ReadonlySet<string> = new Set(['RATE_LIMITED', 'CALIBRATION_SESSION_STATE', 'CALIBRATION_SESSION_NOT_FOUND']);
 
 export function createResults(context: ServiceContext) {
-  const { records, access, live } = context;
+  const { records, access, live, workplace } = context;
 
   const sessionOrNewest = async (caller: Caller, id: string, action: Parameters<typeof access.check>[1]): Promise<Session> => {
     const session = (await records.session(id)) ?? (await records.sessionsOf(id, 1))[0];
@@ -38,7 +32,7 @@ export function createResults(context: ServiceContext) {
       try {
         return await finish(context, session, candidate_id);
       } catch (error) {
-        if (error instanceof SightlineError && error.status < 500) await fail(context, session, error);
+        if (error instanceof SightlineError && error.status < 500 && !NOT_THE_SESSION.has(error.code)) await fail(context, session, error);
         throw error;
       } finally {
         live.forget(session_id);
@@ -53,11 +47,12 @@ export function createResults(context: ServiceContext) {
       return { exists, candidate_id: exists ? candidate_id : null, created_at, has_screen_info, has_calibration_data };
     },
 
-    async files(caller: Caller, candidate_id: string): Promise<CandidateFiles> {
+    /** The three files in one, JSON or a ZIP archive. @throws CALIBRATION_NOT_FOUND */
+    async files(caller: Caller, candidate_id: string, wanted: FilesWanted): Promise<Uint8Array> {
       await access.check(caller, 'calibration_download', { candidate_id });
-      const files = await records.files(candidate_id);
+      const files = await workplace.run('files', (await records.csvBytes(candidate_id)) / CSV_BYTES_A_FRAME, { candidate_id, ...wanted });
       if (files === undefined) throw new SightlineError('CALIBRATION_NOT_FOUND', 'Calibration not found');
-      return { candidate_id, ...files };
+      return files;
     },
 
     async candidate(caller: Caller, candidate_id: string) {
@@ -77,126 +72,62 @@ export function createResults(context: ServiceContext) {
 
     async diagnostics(caller: Caller, id: string) {
       const session = await sessionOrNewest(caller, id, 'diagnostics_read');
-      const frames = await records.frames(session.session_id);
+      const { session_id, candidate_id, status, interview_id, error_message, timezone, clock_offset_ms, started_ms, completed_ms } = session;
       return {
         session_info: {
-          session_id: session.session_id, candidate_id: session.candidate_id, status: session.status, interview_id: session.interview_id, error_message: session.error_message, timezone: session.timezone,
-          clock_offset_ms: session.clock_offset_ms, created_at: iso(session.created_ms), updated_at: iso(session.updated_ms), started_at: session.started_ms === null ? null : iso(session.started_ms),
-          completed_at: session.completed_ms === null ? null : iso(session.completed_ms),
+          session_id, candidate_id, status, interview_id, error_message, timezone, clock_offset_ms, created_at: iso(session.created_ms), updated_at: iso(session.updated_ms),
+          started_at: started_ms === null ? null : iso(started_ms), completed_at: completed_ms === null ? null : iso(completed_ms),
         },
-        frame_count: frames.length,
-        frame_analysis: {
-          targets_covered: [...new Set(frames.map(positionKey))],
-          frames_per_target: countBy(frames, positionKey),
-          // Frames without a face are answered, never stored.
-          face_detection_rate: frames.length === 0 ? 0 : 1,
-          head_pose_stability: inOrder(frames).map(({ quality }) => quality.head_stability),
-        },
-        quality: {
-          head_stability: mean(frames.map(({ quality }) => quality.head_stability)), lighting: mean(frames.map(({ quality }) => quality.lighting)), detection: mean(frames.map(({ quality }) => quality.detection)),
-          guidance: countBy(frames, ({ quality }) => quality.guidance), eyes_shut: frames.filter(({ left_open, right_open }) => left_open === 0 || right_open === 0).length,
-        },
-        consent: (await records.consent(session.candidate_id)) !== undefined,
+        ...(await workplace.run('diagnose', await records.frameCount(session_id), { session_id })),
+        consent: (await records.consent(candidate_id)) !== undefined,
         completion: session.report,
       };
     },
 
     /** Makes the files anew from the stored frames and compares them with the stored ones. */
     async validate(caller: Caller, id: string) {
-      const session = await sessionOrNewest(caller, id, 'calibration_validate');
-      const { candidate_id, session_id } = session;
-      const stored = await records.files(candidate_id);
-      const problems: string[] = [];
-      const screen = await readScreen(records, candidate_id);
-      let made: Made | undefined;
-      try {
-        if (screen === undefined) problems.push('no screen information is stored');
-        else made = makeFiles(candidate_id, screen, await records.frames(session_id));
-      } catch (error) {
-        problems.push(messageOf(error));
-      }
-      if (stored === undefined) problems.push('no calibration files are stored');
-      const csv = stored !== undefined && made !== undefined ? stored.csv === made.csv : null;
-      const npz = stored !== undefined && made !== undefined ? stored.npz.equals(made.npz) : null;
-      if (csv === false) problems.push('the stored CSV is not the one that this session\'s frames give; a later session may have replaced it');
-      if (npz === false) problems.push('the stored matrix is not the one that this session\'s frames give');
-      return {
-        valid: problems.length === 0, candidate_id, session_id, problems, checks: { csv_matches_frames: csv, matrix_matches_frames: npz },
-        file_checksums: stored === undefined ? null : checksums(stored), report: made?.fit.report ?? null,
-      };
+      const { session_id, candidate_id } = await sessionOrNewest(caller, id, 'calibration_validate');
+      return workplace.run('validate', await records.frameCount(session_id), { session_id, candidate_id });
     },
 
-    /** The session again, frame by frame, with where its own fit puts each gaze. */
-    async replay(caller: Caller, id: string) {
+    /** The session again, frame by frame, with where its own fit puts each gaze. @returns JSON */
+    async replay(caller: Caller, id: string): Promise<Uint8Array> {
       const session = await sessionOrNewest(caller, id, 'calibration_replay');
-      const screen = await readScreen(records, session.candidate_id);
-      const frames = inOrder(await records.frames(session.session_id));
-      let fit: Made['fit'] | null = null;
-      let problem: string | null = null;
-      try {
-        if (screen === undefined) problem = 'no screen information is stored';
-        else ({ fit } = makeFiles(session.candidate_id, screen, frames));
-      } catch (error) {
-        problem = messageOf(error);
-      }
-      const kept = new Set(fit?.kept_rows ?? []);
-      return {
-        session_id: session.session_id, candidate_id: session.candidate_id, status: session.status, screen_info: screen ?? null, problem,
-        frames: frames.map((frame, row) => ({
-          frame_index: frame.frame_index, timestamp: iso(frame.timestamp_s * 1000), target_index: frame.target_index, target_position: frame.target_position, set_mm: frame.set_mm,
-          gaze_vector: frame.camera_gaze, head: frame.head, quality: frame.quality, kept: fit === null ? null : kept.has(row), on_screen_mm: fit === null ? null : onScreen(fit, frame),
-        })),
-        report: fit?.report ?? null,
-      };
+      return workplace.run('replay', await records.frameCount(session.session_id), { session });
     },
   };
 }
 
-export type CompletionAnswer = Awaited<ReturnType<typeof finish>>;
-
-/** Files and the end of the session land in one transaction. */
-async function finish(context: ServiceContext, session: Session, candidate_id: string) {
-  const { records } = context;
+/** Makes the files and keeps them if the frames are still the same. */
+async function finish(context: ServiceContext, session: Session, candidate_id: string): Promise<CompletionAnswer> {
+  const { records, workplace, counts } = context;
   const { session_id, interview_id } = session;
-  const screen = await readScreen(records, candidate_id);
-  if (screen === undefined) throw new SightlineError('CALIBRATION_NO_SCREEN', 'Screen information must be saved first');
-  const frames = await records.frames(session_id);
-  const made = makeFiles(candidate_id, screen, frames);
-  const screen_text = (await records.screen(candidate_id)) ?? '';
-  const now_ms = context.now_ms();
-  const per_target = countBy(frames, positionKey);
-  const answer = {
-    success: true,
-    session_id,
-    candidate_id,
-    calibration_stats: { total_frames: frames.length, targets_used: Object.keys(per_target).length, frames_per_target: per_target },
-    validation_metrics: {
-      total_frames: frames.length, unique_targets: Object.keys(per_target).length, min_frames_per_target: Math.min(...Object.values(per_target)), face_detection_rate: 1,
-      head_stability: mean(frames.map(({ quality }) => quality.head_stability)), head_pose_std: [spread(frames, 'pitch'), spread(frames, 'yaw'), spread(frames, 'roll')],
-    },
-    file_checksums: checksums({ screen: screen_text, csv: made.csv, npz: made.npz }),
-    message: 'Calibration completed successfully',
-    completed_at: iso(now_ms),
-    report: made.fit.report,
-  };
-  await records.transaction(async (trx) => {
-    await records.saveFiles(candidate_id, made.csv, made.npz, trx);
-    await records.setStatus(session_id, 'completed', { updated_ms: now_ms, completed_ms: now_ms, error_message: null, report: JSON.stringify(answer) }, trx);
-  });
-  const { verdict } = made.fit.report;
-  context.counts.sessions.completed++;
-  context.counts.fits[verdict] = (context.counts.fits[verdict] ?? 0) + 1;
-  const { calibration_stats, validation_metrics, file_checksums } = answer;
-  await announce(context, {
-    event: 'calibration.completed', candidate_id, session_id, interview_id, at: iso(now_ms), data: { calibration_stats, validation_metrics, file_checksums, verdict },
-  });
-  return answer;
+  for (let makes = 0; makes < MAKES_MAX; makes++) {
+    const frames = await records.frameCount(session_id);
+    const now_ms = context.now_ms();
+    const made = await workplace.run('make', frames, { session_id, candidate_id, now_ms });
+    const { answer } = made;
+    const kept = await workplace.run('keep', frames, { session_id, candidate_id, now_ms, ...made });
+    if (kept.outcome === 'changed') continue;
+    if (kept.outcome === 'completed') return kept.answer;
+    const { verdict } = answer.report;
+    counts.sessions.completed++;
+    counts.fits[verdict] = (counts.fits[verdict] ?? 0) + 1;
+    const { calibration_stats, validation_metrics, file_checksums } = answer;
+    await announce(context, {
+      event: 'calibration.completed', candidate_id, session_id, interview_id, at: iso(now_ms), data: { calibration_stats, validation_metrics, file_checksums, verdict },
+    });
+    return answer;
+  }
+  throw new SightlineError('CALIBRATION_SESSION_STATE', 'session_id: frames or another screen kept coming while the files were made; complete it after their answers');
 }
 
 /** The session is kept with its frames; it can be resumed and completed later. */
 async function fail(context: ServiceContext, session: Session, error: SightlineError): Promise<void> {
   const { session_id, candidate_id, interview_id } = session;
   const now_ms = context.now_ms();
+  // A request beside this one may have completed it.
+  if ((await context.records.session(session_id))?.status === 'completed') return;
   context.counts.sessions.failed++;
   await context.records.setStatus(session_id, 'failed', { updated_ms: now_ms, error_message: error.message.slice(0, 1000) });
   await announce(context, { event: 'calibration.failed', candidate_id, session_id, interview_id, at: iso(now_ms), data: { error: { code: error.code, message: error.message } } });
@@ -206,35 +137,4 @@ async function fail(context: ServiceContext, session: Session, error: SightlineE
 async function announce(context: ServiceContext, event: WebhookEvent): Promise<void> {
   await context.announce(event);
   if ((await context.records.session(event.session_id))?.candidate_id !== event.candidate_id) await context.traces?.erase(event.candidate_id);
-}
-
-/** The reference's regression point. */
-export function onScreen({ matrix }: Made['fit'], { gaze: [x, y, z] }: Pick<FrameRecord, 'gaze'>): [number, number] {
-  const [tx = 0, ty = 0, tz = 0] = matrix.STransG.map((row) => row[3] ?? 0);
-  return [tx + (tz * x) / z, ty + (tz * y) / z];
-}
-
-function checksums({ screen, csv, npz }: { screen: string; csv: string; npz: Buffer }): Record<'screen_info' | 'calibration_csv' | 'transform_matrix', string> {
-  const first8 = (content: string | Buffer) => createHash('sha256').update(content).digest('hex').slice(0, 8);
-  return { screen_info: first8(screen), calibration_csv: first8(csv), transform_matrix: first8(npz) };
-}
-
-function positionKey({ target_position: { x, y } }: FrameRecord): string {
-  return `${x},${y}`;
-}
-
-function countBy(frames: readonly FrameRecord[], key: (frame: FrameRecord) => string): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const frame of frames) counts[key(frame)] = (counts[key(frame)] ?? 0) + 1;
-  return counts;
-}
-
-function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function spread(frames: readonly FrameRecord[], angle: 'yaw' | 'pitch' | 'roll'): number {
-  const values = frames.map(({ head }) => head[angle]);
-  const centre = mean(values);
-  return Math.sqrt(mean(values.map((value) => (value - centre) ** 2)));
 }

@@ -23,6 +23,7 @@ import type { Caller, TokenVerifier } from './tokens.js';
 import type { GazeSource, IncomingFrame, ServiceCounts, ServiceLog } from './types.js';
 import { Vault } from './vault.js';
 import type { WebhookEvent, WebhookTraces } from './webhooks.js';
+import { Workplace } from './workplace.js';
 
 /** Between two tries to open a database that is away. */
 const OPEN_AGAIN_MS = 5_000;
@@ -76,7 +77,7 @@ export class CalibrationService {
   readonly #vault: Vault;
   readonly #pace: Pace;
   readonly #now_ms: () => number;
-  readonly #counts: ServiceCounts = { frames: { stored: 0, repeated: 0, refused: {} }, sessions: { created: 0, started: 0, resumed: 0, completed: 0, failed: 0 }, fits: {} };
+  readonly #counts: ServiceCounts = { frames: { stored: 0, repeated: 0, refused: {} }, sessions: { created: 0, started: 0, resumed: 0, completed: 0, failed: 0 }, fits: {}, work: { here: 0, thread: 0, refused: 0 } };
   #opened: Opened | undefined;
   #opening: Promise<Opened> | undefined;
   #failed: { error: SightlineError; at_ms: number } | undefined;
@@ -109,6 +110,7 @@ export class CalibrationService {
     clearTimeout(this.#timer);
     const opened = this.#opened ?? (await this.#opening?.catch(() => undefined));
     await opened?.context.journal.close();
+    await opened?.context.workplace.close();
     await opened?.store.close();
   }
 
@@ -215,6 +217,7 @@ export class CalibrationService {
       journal: new FrameJournal({ store, vault: this.#vault, log, frames_per_session: settings.frames_per_session, now_ms }),
       live: new LiveSessions((session_id) => loadLive({ records }, session_id), now_ms),
       looks: new Looks(),
+      workplace: new Workplace({ records, vault: this.#vault, store, setup: { store: this.#options.store, encryption_keys: settings.encryption_keys }, counts: this.#counts.work }),
       pace: this.#pace,
       counts: this.#counts,
       observeGaze: (seconds) => { this.#options.observeGaze?.(seconds); },

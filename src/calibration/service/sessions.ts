@@ -21,7 +21,7 @@ export interface CreateInput extends ClientClock {
 }
 
 export function createSessions(context: ServiceContext) {
-  const { records, access, live } = context;
+  const { records, access, live, workplace } = context;
 
   const give = async (caller: Caller, candidate_id: string, session_id: string | null, basis: 'explicit' | 'start', policy_version: string | null): Promise<void> => {
     await records.addConsent({ candidate_id, session_id, given_ms: context.now_ms(), basis, policy_version, actor: caller.actor });
@@ -56,16 +56,11 @@ export function createSessions(context: ServiceContext) {
       const session = await sessionOf(context, session_id);
       await access.check(caller, 'session_resume', { candidate_id: session.candidate_id, session_id });
       if (session.status === 'completed') throw new SightlineError('CALIBRATION_SESSION_STATE', 'session_id: expected a session that is in progress, received one that is completed');
-      const frames = await records.frames(session_id);
+      const { frames, next_frame_index, per_target } = await workplace.run('tally', await records.frameCount(session_id), { session_id });
       await records.setStatus(session_id, 'in_progress', { updated_ms: context.now_ms() });
       context.counts.sessions.resumed++;
       live.forget(session_id);
-      const per_target: Record<string, number> = {};
-      for (const { target_index } of frames) per_target[target_index] = (per_target[target_index] ?? 0) + 1;
-      return {
-        session_id, status: 'resumed' as const, existing_frames: frames.length, candidate_id: session.candidate_id,
-        next_frame_index: frames.reduce((highest, { frame_index }) => Math.max(highest, frame_index + 1), 0), frames_per_target_index: per_target,
-      };
+      return { session_id, status: 'resumed' as const, existing_frames: frames, candidate_id: session.candidate_id, next_frame_index, frames_per_target_index: per_target };
     },
 
     async link(caller: Caller, session_id: string, interview_id: string) {

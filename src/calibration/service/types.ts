@@ -15,6 +15,8 @@ export interface ServiceCounts {
   sessions: Record<'created' | 'started' | 'resumed' | 'completed' | 'failed', number>;
   /** By verdict. */
   fits: Record<string, number>;
+  /** Work on whole sessions: on the calling thread, on the thread of its own, and turned away because too much waited. */
+  work: Record<'here' | 'thread' | 'refused', number>;
 }
 
 export interface ServiceLog {

@@ -1,18 +1,17 @@
 /** Calibrations for other systems, for support and for the people whose they are. */
 import { Type } from '@sinclair/typebox';
-import { zipOf } from '../calibration/archive.js';
 import type { CalibrationAccess } from '../calibration/access.js';
 import { AuditQuery, CandidateParams, DownloadQuery, ErrorSchema, IdParams, MissingSchema, VerifySchema, Whole } from '../calibration/schemas.js';
 import type { Server } from '../server.js';
 import { SightlineError } from '../../errors.js';
-import { readCalibrationCsv } from '../../calibration/csv_read.js';
-import { calibrationCsv } from '../../calibration/csv_write.js';
 
 const errors = { 401: ErrorSchema, 403: ErrorSchema, 422: ErrorSchema, 429: ErrorSchema, 503: ErrorSchema };
 const missing = { ...errors, 404: ErrorSchema };
 const tags = ['calibration'];
 const rights = ['calibration data'];
 const AUDIT_ENTRIES = 100;
+/** Of answers that come as bytes: they may have megabytes, and were written where that holds up nobody. */
+const JSON_TYPE = 'application/json; charset=utf-8';
 
 export function calibrationDataRoutes(app: Server, access: CalibrationAccess): void {
   readingRoutes(app, access);
@@ -45,19 +44,13 @@ function readingRoutes(app: Server, { service, caller }: CalibrationAccess): voi
       },
     },
     async (request, reply) => {
-      const { candidate_id, screen, csv, npz } = await (await service().results()).files(caller(request), request.params.candidate_id);
-      const { format = 'json', csv: kind = 'exact' } = request.query;
-      const text = kind === 'desktop' ? calibrationCsv(readCalibrationCsv(csv), 'desktop') : csv;
+      const { candidate_id } = request.params;
+      const { format = 'json', csv = 'exact' } = request.query;
       const names = { screen: `${candidate_id}_screen_info.json`, csv: `${candidate_id}_calibration.csv`, npz: `${candidate_id}_transform_matrix.npz` };
-      if (format === 'json') {
-        // Written here and not by the schema's serialiser: the names of the fields are the files' names.
-        // The screen's own text goes in as it is: JavaScript would write its 597.0 as 597.
-        const files = `{${JSON.stringify(names.screen)}:${screen},${JSON.stringify(names.csv)}:${JSON.stringify(text)},${JSON.stringify(names.npz)}:"${npz.toString('base64')}"}`;
-        return reply.header('content-type', 'application/json; charset=utf-8').serializer((body: string) => body).send(files);
-      }
-      const archive = await zipOf([{ name: names.screen, content: Buffer.from(screen) }, { name: names.csv, content: Buffer.from(text) }, { name: names.npz, content: npz }]);
+      const files = await (await service().results()).files(caller(request), candidate_id, { csv, format, names });
+      if (format === 'json') return reply.type(JSON_TYPE).send(written(files));
       const filename = encodeURIComponent(`${candidate_id}_calibration.zip`).replaceAll("'", '%27');
-      return reply.header('content-type', 'application/zip').header('content-disposition', `attachment; filename="calibration.zip"; filename*=UTF-8''${filename}`).send(archive);
+      return reply.header('content-type', 'application/zip').header('content-disposition', `attachment; filename="calibration.zip"; filename*=UTF-8''${filename}`).send(bytes(files));
     },
   );
 }
@@ -76,7 +69,7 @@ function supportRoutes(app: Server, { service, caller }: CalibrationAccess): voi
   app.get(
     '/api/calibration/replay/:id',
     { schema: { summary: 'A session frame by frame, with where its own fit puts each gaze', tags, params: IdParams, response: { 200: Whole('the frames in their order and the report'), ...missing } } },
-    async (request) => (await (await service().results()).replay(caller(request), request.params.id)) as unknown as Record<string, unknown>,
+    async (request, reply) => reply.type(JSON_TYPE).send(written(await (await service().results()).replay(caller(request), request.params.id))),
   );
 }
 
@@ -91,7 +84,7 @@ function rightsRoutes(app: Server, { service, caller }: CalibrationAccess): void
     { schema: { summary: 'Everything that is stored of a candidate, to take elsewhere', tags: rights, params: CandidateParams, response: { 200: Whole('screen, files, sessions with frames, consents, audit log'), ...errors } } },
     async (request, reply) => {
       const data = await (await service().governance()).export(caller(request), request.params.candidate_id);
-      return reply.header('content-disposition', 'attachment; filename="calibration-export.json"').send(data);
+      return reply.type(JSON_TYPE).header('content-disposition', 'attachment; filename="calibration-export.json"').send(written(data));
     },
   );
   app.post(
@@ -121,4 +114,14 @@ function rightsRoutes(app: Server, { service, caller }: CalibrationAccess): void
       return service().webhooks();
     },
   );
+}
+
+/** The same memory. */
+function bytes({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** JSON that is written already, in the place of the object that a route describes. */
+function written(json: Uint8Array): Record<string, unknown> {
+  return bytes(json) as unknown as Record<string, unknown>;
 }
