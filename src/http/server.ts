@@ -15,7 +15,7 @@ import { eventRoutes } from './routes/events.js';
 import { eyeTrackingRoutes, onUpgrade } from './routes/eye_tracking.js';
 import { healthRoutes } from './routes/health.js';
 import { overviewRoutes } from './routes/overview.js';
-import { pageRoutes } from './routes/pages.js';
+import { fromAddressBar, missingPage, pageRoutes } from './routes/pages.js';
 import { ptzResultRoutes } from './routes/ptz_results.js';
 import { pipelineRoutes } from './routes/pipeline.js';
 import { ptzOffsetRoutes } from './routes/ptz_offset.js';
@@ -79,9 +79,12 @@ export async function createServer(deps: HttpDeps): Promise<Server> {
     reply.headers(HEADERS);
     guard(request);
   });
+  const missing = missingPage();
   app.setNotFoundHandler((request, reply) => {
+    reply.code(404).header('vary', 'accept');
+    if (missing !== undefined && fromAddressBar(request)) return reply.type('text/html; charset=utf-8').send(missing);
     const path = request.url.split('?', 1)[0] ?? '';
-    return reply.code(404).send(body('NOT_FOUND', `there is no ${request.method} ${path.slice(0, 200)}`));
+    return reply.send(body('NOT_FOUND', `there is no ${request.method} ${path.slice(0, 200)}`));
   });
   app.setErrorHandler<FastifyError | SightlineError>((error, request, reply) => {
     const { status, code, message } = answerTo(error);

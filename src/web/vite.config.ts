@@ -4,7 +4,7 @@ import { defineConfig } from 'vite';
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 
-/** Two pages without a line of inline script or style: the content security policy allows none. */
+/** The pages, without a line of inline script or style: the content security policy allows none. */
 export default defineConfig({
   root: here('.'),
   cacheDir: here('../../build/web-cache'),
@@ -17,6 +17,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { input: { index: here('index.html'), calibrate: here('calibrate.html') } },
+    rolldownOptions: { input: { index: here('index.html'), calibrate: here('calibrate.html'), missing: here('missing.html') } },
   },
 });

@@ -160,6 +160,7 @@ async function operations(t: Test, browser: Browser, url: string): Promise<void>
   }
   for (const [viewport, colorScheme] of [[WIDE, 'light'], [PHONE, 'dark']] as const) {
     const context = await browser.newContext({ viewport, colorScheme });
+    await astray(t, await context.newPage(), url);
     const page = await context.newPage();
     const forbidden = watch(page, url);
     await page.goto(url);
@@ -180,4 +181,16 @@ async function operations(t: Test, browser: Browser, url: string): Promise<void>
     t.same(forbidden, []);
     await context.close();
   }
+}
+
+async function astray(t: Test, page: Page, url: string): Promise<void> {
+  const forbidden = watch(page, url);
+  t.equal((await page.goto(`${url}/no-such-page`))?.status(), 404);
+  await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+  t.same(await seriousFindings(page), [], 'axe: an unknown address');
+  await picture(page, `unknown-${page.viewportSize()?.width}`);
+  t.same(forbidden, []);
+  await page.getByRole('link', { name: 'The operations page' }).click();
+  await page.getByRole('heading', { name: 'Sightline', level: 1 }).waitFor();
+  await page.close();
 }

@@ -317,6 +317,23 @@ t.test('unknown routes and methods', async (t) => {
   for (const answer of [await it.get('/nothing'), await it.get('/api/camera'), await it.send('DELETE', '/api/cameras'), await it.get('/../etc/passwd'), await it.get('/api/cameras/1/')]) t.same([answer.status, errorOf(answer).code], [404, 'NOT_FOUND']);
 });
 
+t.test('an unknown address shows a page to a person, and stays JSON for programs', { skip: existsSync(`${PAGES_DIR}missing.html`) ? false : 'the pages are not built: npm run setup' }, async (t) => {
+  const it = await world(t);
+  const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8';
+  for (const url of ['/nothing', '/api/nothing', '/calibrate/', '/assets/gone.js']) {
+    const answer = await it.get(url, { headers: { accept: BROWSER } });
+    t.same([answer.status, answer.headers['content-type'], answer.headers['vary']], [404, 'text/html; charset=utf-8', 'accept'], url);
+    t.match(answer.text, /There is no such page[\s\S]*href="\/"[\s\S]*href="\/calibrate"/);
+    t.notMatch(answer.text, /<script|<style|style=|\son\w+=/, 'nothing that the policy forbids');
+    t.notMatch(answer.text, url, 'nothing of what was asked for');
+    t.match(answer.headers['content-security-policy'], /default-src 'none'/);
+    const sheet = /<link rel="stylesheet"[^>]* href="([^"]+)"/.exec(answer.text)?.[1] ?? '';
+    t.equal((await it.get(sheet)).status, 200, 'its style is served');
+  }
+  for (const accept of ['*/*', 'application/json', 'application/xhtml+xml', 'text/htmlx', '']) t.equal(errorOf(await it.get('/nothing', { headers: { accept } })).code, 'NOT_FOUND', `JSON for "${accept}"`);
+  t.equal(errorOf(await it.send('POST', '/nothing', {}, { accept: BROWSER })).code, 'NOT_FOUND', 'a form is not an address');
+});
+
 t.test('an unexpected fault says nothing of itself; the log has the cause', async (t) => {
   const it = await world(t);
   it.deps.pipeline.snapshot = () => {

@@ -1,7 +1,8 @@
 /** The pages: what Vite built into build/web. Names of assets hold a hash of their content, so a browser keeps them; the pages themselves are asked for each time. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
+import type { FastifyRequest } from 'fastify';
 import { SightlineError } from '../../errors.js';
 import type { Server } from '../server.js';
 
@@ -33,4 +34,15 @@ export async function pageRoutes(app: Server): Promise<void> {
   for (const [path, file] of Object.entries(PAGES)) {
     app.get(path, { schema: { hide: true } }, async (_request, reply) => reply.sendFile(file, PAGES_DIR, { cacheControl: false }));
   }
+}
+
+/** What a person gets in a browser where there is nothing, with links to the pages; undefined where the pages are not built. */
+export function missingPage(): string | undefined {
+  const file = `${PAGES_DIR}missing.html`;
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}
+
+/** Does a person look at the answer? Browsers name text/html where they open an address, scripts and programs do not. */
+export function fromAddressBar({ method, headers }: FastifyRequest): boolean {
+  return (method === 'GET' || method === 'HEAD') && /(^|[\s,])text\/html([\s,;]|$)/i.test(headers.accept ?? '');
 }
