@@ -47,7 +47,7 @@ async function calibrate(t: Test, browser: Browser, { url, points, hurry }: { ur
   await page.getByRole('button', { name: 'Start' }).click();
   await heading(page, 'Your result', 120_000);
   await picture(page, `result-${points}`);
-  t.same(((await page.evaluate('dots')) as string[]).slice(0, points), DOTS.slice(0, points), 'each dot in its place and order');
+  t.same((await page.evaluate<string[]>('dots')).slice(0, points), DOTS.slice(0, points), 'each dot in its place and order');
   t.same([await page.locator('.result-picture .point').count(), await page.locator('.result-picture .held').count()], [points, CHECKS]);
   // Photographs of several people are hard to fit: what the fit cannot use is repeated, as a person would.
   for (let attempt = 0; attempt < 5 && (await page.getByRole('button', { name: 'Accept' }).isDisabled()); attempt++) {
