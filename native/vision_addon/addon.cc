@@ -8,9 +8,9 @@
 #include <cstring>
 #include <opencv2/core.hpp>
 #include <opencv2/core/utility.hpp>
-#include <opencv2/features2d.hpp>
 #include <opencv2/imgproc.hpp>
-#include <vector>
+
+#include "vision/sift.hpp"
 
 namespace sightline::vision {
 namespace {
@@ -57,16 +57,7 @@ Napi::Value sift(const Napi::CallbackInfo& info) {
   const int features = info[4].As<Napi::Number>().Int32Value();
   const double contrast = info[5].As<Napi::Number>().DoubleValue();
   return guarded(env, [&]() -> Napi::Value {
-    std::vector<cv::KeyPoint> points;
-    cv::Mat descriptors;
-    const auto detector = cv::SIFT::create(features, 3, contrast, 10, 1.6, CV_8U);
-    detector->detectAndCompute(grey, mask, points, descriptors);
-    // OpenCV keeps the strongest first and masks then: where the mask took most of them, the strongest outside it are looked for.
-    if (!mask.empty() && points.size() * 2 < static_cast<std::size_t>(std::max(features, 0))) {
-      cv::SIFT::create(0, 3, contrast, 10, 1.6, CV_8U)->detect(grey, points, mask);
-      cv::KeyPointsFilter::retainBest(points, features);
-      detector->compute(grey, points, descriptors);
-    }
+    const auto [points, descriptors] = strongest(grey, mask, features, contrast);
     const std::size_t count = points.size();
     auto xy = Napi::Float32Array::New(env, count * 2);
     auto size = Napi::Float32Array::New(env, count);

@@ -34,6 +34,11 @@ interface Job {
 
 const PROGRAM = fileURLToPath(new URL('./child.js', import.meta.url));
 const ATTEMPTS = 2;
+/**
+ * For glibc: SIFT's pyramids of a picture of 1280×720 are 200 MB, and without this the child gives them back after each picture and gets them again page by page, which takes
+ * longer than computing them. It keeps up to 512 MiB until it ends.
+ */
+const KEPT_MEMORY = { MALLOC_MMAP_THRESHOLD_: String(32 * 2 ** 20), MALLOC_TRIM_THRESHOLD_: String(512 * 2 ** 20) };
 /** After a child that did not even start: how long until the next try. Doubles, with jitter. */
 const PAUSE_MS = { first: 500, most: 60_000 };
 const STDERR_KEPT = 2_000;
@@ -132,7 +137,7 @@ class Client implements OpenCv {
     this.#ready = false;
     this.#stats.starts++;
     // OpenCV's own limit on what a decoder may unpack; the daemon's environment is none of its business.
-    const env = { OPENCV_IO_MAX_IMAGE_PIXELS: String(2 ** 27), OPENCV4NODEJS_DISABLE_AUTOBUILD: '1' };
+    const env = { OPENCV_IO_MAX_IMAGE_PIXELS: String(2 ** 27), OPENCV4NODEJS_DISABLE_AUTOBUILD: '1', ...KEPT_MEMORY };
     const child = fork(this.#options.program, [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'], env, execArgv: [] });
     this.#child = child;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => { this.#last_words = (this.#last_words + text).slice(-STDERR_KEPT); });

@@ -6,7 +6,7 @@ import type { VisionAddon } from './native.js';
 import { maskOf, readGrey, type Grey } from './pictures.js';
 import type { FeatureAnswer, FeatureRequest, MatchAnswer, MatchRequest } from './types.js';
 
-/** A third of OpenCV's default: the number of features is bounded anyway, so only poor pictures (blur, sky, walls) get more of them. */
+/** A third of OpenCV's default: the number of features is bounded anyway, so only poor pictures (blur, sky, walls) get more of them. Rich ones are not searched so deep (native/vision). */
 const SIFT_CONTRAST = 0.012;
 
 export function findFeatures(cv: Binding, vision: VisionAddon, request: FeatureRequest): FeatureAnswer {

@@ -1,5 +1,5 @@
 /** The OpenCV child process: what it answers, and what becomes of requests when it dies, hangs, or cannot start. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { loadGeometry } from '../../src/geometry/native.js';
@@ -80,6 +80,17 @@ t.test('what is no picture, too small a one, or of another size is refused in wo
   await t.rejects(ask(picture.subarray(0, 60), 'orb'), { code: 'IMAGE_UNREADABLE' });
   await t.rejects(ask(picture, 'sift', { expect: { width: 640, height: 480 } }), { code: 'IMAGE_SIZE', message: /expected 640×480 pixels as the camera has, received 64×48/ });
   t.same((await ask(await jpeg(new Uint8Array(64 * 48).fill(7), 64, 48), 'akaze')).size.length, 0, 'an empty picture has no features');
+});
+
+t.test('the child keeps the memory of a picture for the next one', { skip: process.platform === 'linux' ? false : 'needs /proc' }, async (t) => {
+  const picture = await jpeg(scene(1280, 720, 11), 1280, 720);
+  // /proc/PID/stat: the eighth field after the name counts pages that had to be mapped.
+  const mapped = (): number => Number(readFileSync(`/proc/${opencv.pid()}/stat`, 'utf8').split(') ')[1]?.split(' ')[7]);
+  for (let i = 0; i < 3; i++) await ask(picture, 'sift');
+  const before = mapped();
+  for (let i = 0; i < 3; i++) await ask(picture, 'sift');
+  const each = (mapped() - before) / 3;
+  t.ok(each < 10_000, `${each.toFixed(0)} pages a picture; its pyramids are 50000`);
 });
 
 t.test('cascades: nothing in a picture of boxes', async (t) => {
