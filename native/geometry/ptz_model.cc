@@ -8,6 +8,12 @@ Camera with(const Camera& camera, const Lens& lens) {
   return {camera.fx, camera.fy, camera.cx + lens.cx, camera.cy + lens.cy, camera.k1 + lens.k1, camera.k2 + lens.k2};
 }
 
+Camera now_with(const Camera& camera, const Lens& lens) {
+  Camera out = with(camera, lens);
+  out.k1 += lens.k1_change;
+  return out;
+}
+
 Undistorted undistort(const Camera& camera, double zoom, double px, double py) {
   const double xd = (px - camera.cx) / (camera.fx * zoom), yd = (py - camera.cy) / (camera.fy * zoom);
   const double seen = std::sqrt(xd * xd + yd * yd);

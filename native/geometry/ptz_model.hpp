@@ -18,6 +18,8 @@ struct Camera {
 struct Lens {
   double k1 = 0;
   double k2 = 0;
+  /// What the queries' first radial term is beyond the references': the lens was changed, or stands at another zoom or focus than it says.
+  double k1_change = 0;
   double cx = 0;  ///< pixels
   double cy = 0;
 };
@@ -35,8 +37,10 @@ struct Undistorted {
   bool valid = false;
 };
 
-/// The camera with what the estimate adds.
+/// The camera with what the estimate adds, as it took the references.
 Camera with(const Camera& camera, const Lens& lens);
+/// The same as it takes the queries.
+Camera now_with(const Camera& camera, const Lens& lens);
 
 Undistorted undistort(const Camera& camera, double zoom, double px, double py);
 

@@ -7,9 +7,9 @@
 namespace sightline::geometry::ptz {
 namespace {
 
-/// What is known beforehand of log zoom, k1 and k2 (beyond the camera's), and of the principal point in pixels: deviations around 0. Wide for what the
+/// What is known beforehand of log zoom, k1 and k2 (beyond the camera's), the change of k1, and of the principal point in pixels: deviations around 0. Wide for what the
 /// pictures show; a principal point that is half a pixel off hardly shows, but matters to a roll.
-constexpr double prior[shared_unknowns] = {0.2, 0.15, 0.15, 0.3, 0.3};
+constexpr double prior[shared_unknowns] = {0.2, 0.15, 0.15, 0.1, 0.3, 0.3};
 constexpr double huber = 1.5;
 /// Beyond so many deviations a match is none.
 constexpr double gate = 4.5;
@@ -74,7 +74,7 @@ Normal normal_of(const std::vector<Weighted>& residuals, const Unknowns& unknown
       }
     }
   }
-  const double value[shared_unknowns] = {unknowns.log_zoom, unknowns.lens.k1, unknowns.lens.k2, unknowns.lens.cx, unknowns.lens.cy};
+  const double value[shared_unknowns] = {unknowns.log_zoom, unknowns.lens.k1, unknowns.lens.k2, unknowns.lens.k1_change, unknowns.lens.cx, unknowns.lens.cy};
   for (std::size_t i = 0; i < shared_unknowns; ++i) {
     normal.curvature.at(shared + i, shared + i) += 1 / (prior[i] * prior[i]);
     normal.slope[shared + i] += value[i] / (prior[i] * prior[i]);
@@ -105,8 +105,9 @@ bool step(const std::vector<Weighted>& residuals, double noise, Unknowns* unknow
   unknowns->log_zoom -= share * change[shared];
   unknowns->lens.k1 -= share * change[shared + 1];
   unknowns->lens.k2 -= share * change[shared + 2];
-  unknowns->lens.cx -= share * change[shared + 3];
-  unknowns->lens.cy -= share * change[shared + 4];
+  unknowns->lens.k1_change -= share * change[shared + 3];
+  unknowns->lens.cx -= share * change[shared + 4];
+  unknowns->lens.cy -= share * change[shared + 5];
   return true;
 }
 
@@ -231,7 +232,7 @@ Residual residual_of(const Problem& problem, const Match& match, const Mat3& off
   const Vec3 world = apply(transpose(reference.rotation), {from.x, from.y, 1});
   // Reality = telemetry * offset^T.
   const Mat3 real = multiply(query.rotation, transpose(offset));
-  const Seen seen = see(camera, query.zoom * std::exp(log_zoom), apply(real, world));
+  const Seen seen = see(now_with(problem.camera, lens), query.zoom * std::exp(log_zoom), apply(real, world));
   if (!seen.valid) return out;
   const Mat3 relative = multiply(real, transpose(reference.rotation));
   for (std::size_t i = 0; i < 2; ++i) {
@@ -245,9 +246,11 @@ Residual residual_of(const Problem& problem, const Match& match, const Mat3& off
     // Both pictures shift.
     const double by_x = by[0] * relative[0] + by[1] * relative[3] + by[2] * relative[6];
     const double by_y = by[0] * relative[1] + by[1] * relative[4] + by[2] * relative[7];
-    for (std::size_t k = 0; k < 2; ++k) out.jacobian[i][6 + k] = (i == k ? 1 : 0) + by_x * from.by_centre[0][k] + by_y * from.by_centre[1][k];
+    for (std::size_t k = 0; k < 2; ++k) out.jacobian[i][7 + k] = (i == k ? 1 : 0) + by_x * from.by_centre[0][k] + by_y * from.by_centre[1][k];
     out.jacobian[i][4] = seen.by_k1[i] + (by_x * from.x + by_y * from.y) * from.by_k1;
     out.jacobian[i][5] = seen.by_k2[i] + (by_x * from.x + by_y * from.y) * from.by_k2;
+    // Only the query's picture bends.
+    out.jacobian[i][6] = seen.by_k1[i];
   }
   out.dx = seen.x - match.query_x;
   out.dy = seen.y - match.query_y;

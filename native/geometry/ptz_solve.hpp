@@ -5,8 +5,8 @@
 
 namespace sightline::geometry::ptz {
 
-/// What all views share: log zoom, k1, k2, principal point.
-inline constexpr std::size_t shared_unknowns = 5;
+/// What all views share: log zoom, k1, k2, the change of k1, principal point.
+inline constexpr std::size_t shared_unknowns = 6;
 inline constexpr std::size_t match_unknowns = 3 + shared_unknowns;
 
 /// What is being estimated.

@@ -146,6 +146,7 @@ Napi::Value answer_of(Napi::Env env, const ptz::Estimate& from) {
   to.Set("log_zoom_deviation", from.log_zoom_deviation);
   to.Set("k1", from.lens.k1);
   to.Set("k2", from.lens.k2);
+  to.Set("k1_change", from.lens.k1_change);
   to.Set("noise_px", from.noise_px);
   to.Set("scatter", from.scatter);
   to.Set("disagree", from.disagree);

@@ -24,6 +24,26 @@ SL_TEST("ptz: without noise the offset is exact, and so are zoom and a lens nobo
   CHECK_NEAR(found.angles.roll, truth.roll, 1e-7);
   CHECK_NEAR(std::exp(found.log_zoom), 1.03, 1e-6);
   CHECK_NEAR(found.lens.k1, -0.1, 1e-4);
+  CHECK_NEAR(found.lens.k1_change, 0, 1e-4);
+}
+
+SL_TEST("ptz: a lens that bends otherwise than it did for the references is found, and its interval holds the truth") {
+  Random random(21);
+  int inside = 0, all = 0;
+  for (int trial = 0; trial < 200; ++trial) {
+    const ptz::Angles truth{random.between(-2, 2) * deg, random.between(-2, 2) * deg, random.between(-2, 2) * deg};
+    const ptz::Estimate found = run(Scene(random, 400, truth, 1, 0, 0.15, 0.1, -0.1));
+    REQUIRE(found.verdict == ptz::Verdict::used);
+    CHECK_NEAR(found.lens.k1_change, -0.1, 0.01);
+    const double off[3] = {found.angles.yaw - truth.yaw, found.angles.pitch - truth.pitch, found.angles.roll - truth.roll};
+    for (std::size_t k = 0; k < 3; ++k) {
+      inside += std::abs(off[k]) <= found.half_interval[k] ? 1 : 0;
+      CHECK(found.half_interval[k] < 0.01 * deg);
+    }
+    all += 3;
+  }
+  CHECK(inside >= 0.90 * all);
+  CHECK(inside <= 0.99 * all);
 }
 
 SL_TEST("ptz: two thirds of wrong matches do not matter") {

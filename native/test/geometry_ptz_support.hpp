@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <numbers>
+#include <optional>
 #include <vector>
 
 #include "../geometry/ptz_estimate.hpp"
@@ -37,24 +38,28 @@ struct Scene {
   std::vector<ptz::View> references, queries;
   std::vector<ptz::Match> matches;
 
-  /// One reference and one query at pan 30, tilt -10; `offset` is telemetry minus truth, `k1` what the lens really does.
-  Scene(Random& random, int count, const ptz::Angles& offset, double zoom, double k1, double noise = 0, double wrong = 0) {
-    add(random, count, {30 * deg, -10 * deg, 0}, offset, zoom, k1, noise, wrong);
+  /// One reference and one query at pan 30, tilt -10; `offset` is telemetry minus truth, `k1` what the lens really does, `k1_now`
+  /// what it does in the query.
+  Scene(Random& random, int count, const ptz::Angles& offset, double zoom, double k1, double noise = 0, double wrong = 0, std::optional<double> k1_now = {}) {
+    add(random, count, {30 * deg, -10 * deg, 0}, offset, zoom, k1, noise, wrong, k1_now);
   }
   Scene() = default;
 
-  void add(Random& random, int count, const ptz::Angles& telemetry, const ptz::Angles& offset, double zoom, double k1, double noise = 0, double wrong = 0) {
+  void add(Random& random, int count, const ptz::Angles& telemetry, const ptz::Angles& offset, double zoom, double k1, double noise = 0, double wrong = 0,
+           std::optional<double> k1_now = {}) {
     const auto index = static_cast<std::uint32_t>(references.size());
     references.push_back({ptz::camera_at(telemetry), 1});
     queries.push_back(references.back());
     const ptz::Mat3 real = ptz::multiply(queries.back().rotation, ptz::transpose(ptz::camera_at(offset)));
     ptz::Camera true_camera = camera;
     true_camera.k1 = k1;
+    ptz::Camera camera_now = true_camera;
+    camera_now.k1 = k1_now.value_or(k1);
     for (int made = 0; made < count;) {
       const double x = random.between(0, 1280), y = random.between(0, 720);
       const ptz::Undistorted ray = ptz::undistort(true_camera, 1, x, y);
       const ptz::Vec3 world = ptz::apply(ptz::transpose(references.back().rotation), {ray.x, ray.y, 1});
-      const ptz::Seen seen = ptz::see(true_camera, zoom, ptz::apply(real, world));
+      const ptz::Seen seen = ptz::see(camera_now, zoom, ptz::apply(real, world));
       if (!ray.valid || !seen.valid || seen.x < 0 || seen.y < 0 || seen.x > 1280 || seen.y > 720) continue;
       ++made;
       ptz::Match match{index, index, x + noise * random.normal(), y + noise * random.normal(), seen.x + noise * random.normal(), seen.y + noise * random.normal(), 2};

@@ -81,7 +81,7 @@ SL_TEST("ptz: the derivatives of a residual are those that differences give") {
   const ptz::Mat3 offset = ptz::camera_at({0.018, -0.012, 0.028});
   constexpr double h = 1e-6;
   for (const ptz::Match& match : scene.matches) {
-    const ptz::Lens lens{-0.05, 0.01, 0.4, -0.3};
+    const ptz::Lens lens{-0.05, 0.01, 0.03, 0.4, -0.3};
     const ptz::Residual at = ptz::residual_of(problem, match, offset, 0.01, lens);
     REQUIRE(at.valid);
     for (std::size_t k = 0; k < ptz::match_unknowns; ++k) {
@@ -93,8 +93,9 @@ SL_TEST("ptz: the derivatives of a residual are those that differences give") {
         if (k == 3) zoom += by;
         if (k == 4) bent.k1 += by;
         if (k == 5) bent.k2 += by;
-        if (k == 6) bent.cx += by;
-        if (k == 7) bent.cy += by;
+        if (k == 6) bent.k1_change += by;
+        if (k == 7) bent.cx += by;
+        if (k == 8) bent.cy += by;
         return ptz::residual_of(problem, match, ptz::multiply(ptz::rotation_of(w), offset), zoom, bent);
       };
       const ptz::Residual up = moved(h), low = moved(-h);

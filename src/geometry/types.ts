@@ -131,6 +131,8 @@ export interface NativeOffset {
   log_zoom_deviation: number;
   k1: number;
   k2: number;
+  /** Of the queries, beyond the references. */
+  k1_change: number;
   noise_px: number;
   scatter: number;
   disagree: boolean;

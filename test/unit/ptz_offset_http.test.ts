@@ -11,7 +11,7 @@ import { createOffsetChecks } from '../../src/ptz/offset_request.js';
 import type { StoredSets } from '../../src/ptz/stored_sets.js';
 
 const RESULT: OffsetResult = {
-  status: 'drift', reason: '', detail: 'd', yaw_deg: -2, pitch_deg: 0, roll_deg: 0, ci95_deg: { yaw: 0.1, pitch: 0.1, roll: 0.1 }, zoom_ratio: 1, zoom_ci95: 0, k1: 0, inliers: 9, spread: 0.5, view_scatter_deg: null,
+  status: 'drift', reason: '', detail: 'd', yaw_deg: -2, pitch_deg: 0, roll_deg: 0, ci95_deg: { yaw: 0.1, pitch: 0.1, roll: 0.1 }, zoom_ratio: 1, zoom_ci95: 0, k1: 0, k1_change: 0, inliers: 9, spread: 0.5, view_scatter_deg: null,
   views: [{ image: 'query 1', status: 'used', reason: '', references: ['a'], yaw_deg: -2, pitch_deg: 0, roll_deg: 0, ci95_deg: { yaw: 0.1, pitch: 0.1, roll: 0.1 }, inliers: 9, matches: 10, spread: 0.5, moving_share: null }],
   timings: { features_ms: 1, matching_ms: 1, estimation_ms: 1 },
 };

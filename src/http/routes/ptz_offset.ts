@@ -21,6 +21,7 @@ export const OffsetResultSchema = Type.Object(
     zoom_ratio: Type.Union([Type.Number(), Type.Null()], { description: 'real focal length over the expected one' }),
     zoom_ci95: Type.Union([Type.Number(), Type.Null()]),
     k1: Type.Union([Type.Number(), Type.Null()], { description: 'radial term that the pictures show, beside the camera’s' }),
+    k1_change: Type.Union([Type.Number(), Type.Null()], { description: 'of the queries, beyond the references: far from 0, the lens was changed or stands at another zoom or focus' }),
     inliers: Type.Integer(),
     spread: Type.Number({ description: 'share of the picture with inliers' }),
     view_scatter_deg: Type.Union([Type.Number(), Type.Null()], { description: 'between views, beyond their own intervals; null with one view' }),

@@ -157,6 +157,8 @@ export interface OffsetResult {
   zoom_ci95: number | null;
   /** The radial term that the pictures show, beside `PtzCamera.k1`. */
   k1: number | null;
+  /** What the queries' radial term is beyond the references': far from 0, the lens was changed or stands at another zoom or focus. */
+  k1_change: number | null;
   inliers: number;
   /** Share of the picture's cells that hold an inlier, over all views. */
   spread: number;

@@ -54,7 +54,7 @@ function reasonOfVerdict(verdict: NativeVerdict, { matches, features }: QueryOut
 export function refusal(reason: OffsetReason, views: ViewOffset[], timings: OffsetTimings): OffsetResult {
   return {
     status: 'refused', reason, detail: DETAILS[reason],
-    yaw_deg: null, pitch_deg: null, roll_deg: null, ci95_deg: null, zoom_ratio: null, zoom_ci95: null, k1: null,
+    yaw_deg: null, pitch_deg: null, roll_deg: null, ci95_deg: null, zoom_ratio: null, zoom_ci95: null, k1: null, k1_change: null,
     inliers: 0, spread: 0, view_scatter_deg: null, views, timings,
   };
 }
@@ -89,6 +89,7 @@ export function judge(estimate: NativeOffset, views: ViewOffset[], threshold_deg
     zoom_ratio: rounded(ratio, 7),
     zoom_ci95: rounded(ratio * Z95 * estimate.log_zoom_deviation, 7),
     k1: rounded(estimate.k1, 5),
+    k1_change: rounded(estimate.k1_change, 5),
     inliers: estimate.inliers,
     spread: rounded(estimate.cells / CELLS, 3),
     view_scatter_deg: views.filter((view) => view.status === 'used').length > 1 ? degrees(estimate.scatter) : null,
