@@ -35,6 +35,15 @@ t.test('a lens nobody told of (k1 = -0.1) is found, not believed away', async (t
   for (const { result } of outcomes) t.ok(Math.abs((result.k1 ?? 0) + 0.1) < 0.03, `k1 ${String(result.k1)}`);
 });
 
+t.test('a lens that is another one now (k1 = -0.1 in the query alone) is told from the offset', async (t) => {
+  const outcomes = await trials('k1_now');
+  const { median_deg, max_deg, refused } = summarise(outcomes);
+  t.equal(refused, 0);
+  t.ok(median_deg < 0.003, `median ${median_deg}`);
+  t.ok(max_deg < 0.02, `largest ${max_deg}`);
+  for (const { result } of outcomes) t.ok(Math.abs((result.k1_change ?? 0) + 0.1) < 0.01, `k1_change ${String(result.k1_change)}`);
+});
+
 t.test('blur, and a zoom that is 3 % off and is reported', async (t) => {
   t.ok(summarise(await trials('blur', 2)).max_deg <= 0.03);
   const zoomed = await trials('zoom', 2);
