@@ -67,7 +67,7 @@ export function createCalibration({ config, store, gaze, metrics, log }: Calibra
     log,
     open_to_local: calibration.auth === 'auto' && !keyed && isLoopback(server.host) && !server.trust_proxy,
     api_token: server.api_token,
-    traces: { candidates: traces.candidates, erase: async (candidate_id) => (webhooks === undefined ? traces.erase(candidate_id) : webhooks.erase(candidate_id)) },
+    traces: { of: traces.of, candidates: traces.candidates, erase: async (candidate_id) => (webhooks === undefined ? traces.erase(candidate_id) : webhooks.erase(candidate_id)) },
     ...(metrics === undefined ? {} : { observeGaze: (seconds: number) => { metrics.observeGaze(seconds); } }),
     ...(webhooks === undefined
       ? {}

@@ -1,6 +1,6 @@
 /** `sightline calibration-db migrate|reseal`: the tables of the calibration service. */
 import type { Argv } from 'yargs';
-import { reseal } from '../calibration/service/reseal.js';
+import { reseal, type Resealed } from '../calibration/service/reseal.js';
 import { Vault } from '../calibration/service/vault.js';
 import { calibrationStoreOptions } from '../calibration_stage.js';
 import { loadConfig } from '../config/load.js';
@@ -25,10 +25,15 @@ export function calibrationDbCommand(cli: CliContext): (yargs: Argv) => Argv {
         try {
           const done = await reseal(store, vault);
           if (argv.json === true) cli.json(done);
-          else cli.line(`${done.resealed} values sealed anew`);
+          else cli.line(`${done.resealed} rows sealed anew${unopenedWords(done)}`);
+          if (done.unopened > 0) cli.exit.code = done.resealed > 0 ? 3 : 1;
         } finally {
           await store.close();
         }
       })
       .demandCommand(1, 'calibration-db: expected one of migrate, reseal');
+}
+
+function unopenedWords({ unopened, keys_of_unopened }: Resealed): string {
+  return unopened === 0 ? '' : `; ${unopened} cannot be opened and stay as they are: sealed with ${keys_of_unopened.map((id) => `"${id}"`).join(', ')}, which calibration.encryption_keys does not have or has with other bytes`;
 }

@@ -24,6 +24,20 @@ export function webhookTraces(db: StoreDb) {
         return { rows, dead_letters: Number(letters.numDeletedRows) };
       }),
 
+    /** Everything about a candidate, the oldest first; times in UTC. */
+    of: async (candidate_id: string) => {
+      const at = (ms: number) => new Date(ms).toISOString();
+      const outbox = await db.selectFrom('outbox').select(['result_type', 'created_ms', 'body']).where(OF_WEBHOOKS).where(CANDIDATE, '=', candidate_id).orderBy('id').execute();
+      const letters = await db.selectFrom('dead_letters').select(['result_type', 'created_ms', 'body', 'reason', 'dead_ms']).where(OF_WEBHOOKS).where(CANDIDATE, '=', candidate_id).orderBy('id').execute();
+      const log = await db.selectFrom('webhook_log').selectAll().where('candidate_id', '=', candidate_id).orderBy('id').execute();
+      const told = ({ result_type, created_ms, body }: (typeof outbox)[number]) => ({ event: result_type, created_at: at(created_ms), payload: JSON.parse(body) as unknown });
+      return {
+        waiting: outbox.map(told),
+        refused: letters.map((letter) => ({ ...told(letter), reason: letter.reason, refused_at: at(letter.dead_ms) })),
+        attempts: log.map(({ event, at_ms, outcome, code, status }) => ({ event, at: at(at_ms), outcome, code, status })),
+      };
+    },
+
     /** Removes what the log has of them. @returns how many attempts */
     attempts: async (candidate_id: string): Promise<number> => Number((await db.deleteFrom('webhook_log').where('candidate_id', '=', candidate_id).executeTakeFirst()).numDeletedRows),
 

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, SignJWT } from 'jose';
 import t from 'tap';
 import { createVerifier, ROLES } from '../../src/calibration/service/tokens.js';
+import { runCli } from '../../src/cli/main.js';
 import { openCalibrationStore } from '../../src/store/calibration/store.js';
 import { Vault } from '../../src/calibration/service/vault.js';
 import { sealingKeys } from '../../src/config/rules.js';
@@ -174,8 +175,8 @@ t.test('sealed at rest, with keys that can be rotated', async (t) => {
   t.notOk(bytes.includes('Unnamed: 0') || bytes.includes('gaze_x') || bytes.includes('screen_width_px') || bytes.includes('camera_gaze'), 'the file shows neither rows nor screens');
   const second = await openWorld({ folder, env: { CALIBRATION_ENCRYPTION_KEYS: `${two},${one}` } });
   t.same((await second.call('GET', '/api/calibration/download/geheim-person')).raw, plain, 'the older key still opens');
-  t.same(await (await second.service.governance()).reseal(), { resealed: 122 });
-  t.same(await (await second.service.governance()).reseal(), { resealed: 0 });
+  t.same(await (await second.service.governance()).reseal(), { resealed: 122, unopened: 0, keys_of_unopened: [] });
+  t.same(await (await second.service.governance()).reseal(), { resealed: 0, unopened: 0, keys_of_unopened: [] });
   await second.close();
   const third = await openWorld({ folder, env: { CALIBRATION_ENCRYPTION_KEYS: String(two) } });
   t.same((await third.call('GET', '/api/calibration/download/geheim-person')).raw, plain, 'after it, the newer one is enough');
@@ -186,6 +187,29 @@ t.test('sealed at rest, with keys that can be rotated', async (t) => {
   const vault = new Vault(sealingKeys(String(one)) as Map<string, Buffer>);
   const sealed = vault.seal('x', 'place:1') as string;
   t.throws(() => vault.open(sealed, 'place:2'), { code: 'CALIBRATION_KEY_UNKNOWN' }, 'what is sealed for one row does not open in another');
+});
+
+t.test('sealing anew goes on past what it cannot open, and says what that is', async (t) => {
+  const [one, two] = ['one', 'two'].map((id) => `${id}=${Buffer.alloc(32, id).toString('base64')}`);
+  const folder = t.testdir();
+  // Three people: with a key that is lost, without any, and with the lost one again, so that what opens lies between what does not.
+  for (const [candidate_id, keys] of [['first', one], ['between', undefined], ['last', one]] as const) {
+    const world = await openWorld({ folder, env: keys === undefined ? {} : { CALIBRATION_ENCRYPTION_KEYS: keys } });
+    await calibrate(world, candidate_id);
+    await world.close();
+  }
+  const run = async (keys: string) => {
+    let out = '';
+    const write = (text: string): void => { out += text; };
+    const code = await runCli(['calibration-db', 'reseal', '--json'], { env: { STATE_DIR: folder, CALIBRATION_ENCRYPTION_KEYS: keys }, cwd: () => folder, stdout: { write }, stderr: { write } });
+    return { code, ...(JSON.parse(out) as object) };
+  };
+  t.same(await run(String(two)), { code: 3, resealed: 122, unopened: 244, keys_of_unopened: ['one'] }, 'partly done');
+  t.same(await run(String(two)), { code: 1, resealed: 0, unopened: 244, keys_of_unopened: ['one'] }, 'nothing more can be done');
+  t.same(await run(`${two},${one}`), { code: 0, resealed: 244, unopened: 0, keys_of_unopened: [] }, 'with the key found again');
+  const world = await openWorld({ folder, env: { CALIBRATION_ENCRYPTION_KEYS: String(two) } });
+  t.teardown(() => world.close());
+  for (const candidate_id of ['first', 'between', 'last']) t.equal((await world.call('GET', `/api/calibration/download/${candidate_id}`)).status, 200, candidate_id);
 });
 
 t.test('the rate is bounded for each person, and pages elsewhere need to be named', async (t) => {

@@ -95,6 +95,7 @@ async function told(t: Test, status: () => number | Promise<number>, before?: (e
         await webhooks.enqueue(event, { event, ...rest });
       },
       traces: {
+        of: traces.of,
         candidates: traces.candidates,
         erase: async (candidate_id) => {
           if (state.fail_erasing) throw new Error('killed in between');
@@ -146,6 +147,25 @@ t.test('who is deleted, anonymised or past the retention leaves the webhooks too
   state.now_ms += 91 * 86_400_000;
   t.match((await world.call('POST', '/api/calibration/admin/retention')).body, { candidates: 2 });
   t.same(await about('stays'), { bodies: 0, log: 0 }, 'the log too ends with the retention');
+});
+
+t.test('the export of a person has the webhooks about them: what waits, what was refused, the attempts; no secret', async (t) => {
+  let status = 422;
+  const { world, webhooks, fail, about } = await told(t, () => status);
+  await fail('exported');
+  await until('a dead letter', async () => (await webhooks.status()).dead_letters === 1);
+  status = 503;
+  await fail('exported');
+  await fail('somebody else');
+  await until('they wait', async () => (await webhooks.status()).backlog === 2 && (await about('exported')).log >= 2);
+  const { raw, body } = await world.call('GET', '/api/calibration/export/exported');
+  const payload = { event: 'calibration.failed', candidate_id: 'exported', data: { error: { code: 'CALIBRATION_INVALID' } } };
+  const iso = /^\d{4}-.*Z$/;
+  t.match(body.webhooks, {
+    waiting: [{ event: 'calibration.failed', created_at: iso, payload }], refused: [{ event: 'calibration.failed', created_at: iso, payload, reason: 'http_422', refused_at: iso }],
+    attempts: [{ event: 'calibration.failed', at: iso, outcome: 'refused', code: 'http_422', status: 422 }],
+  });
+  t.notMatch(raw.toString(), new RegExp(`${SECRET}|geheim|somebody else|127\\.0\\.0\\.1`), 'neither secret, address nor other people');
 });
 
 t.test('a request that is on its way runs to its end, whatever comes of it: it is not repeated, kept or logged', async (t) => {

@@ -51,7 +51,7 @@ export function createGovernance(context: ServiceContext, store: CalibrationStor
     /** Everything that is stored of a candidate, in a form that other programs read. @returns JSON */
     async export(caller: Caller, candidate_id: string): Promise<Uint8Array> {
       await access.check(caller, 'data_export', { candidate_id });
-      return workplace.run('export', await records.frameCountOf(candidate_id), { candidate_id, now_ms: context.now_ms(), beside: {} });
+      return workplace.run('export', await records.frameCountOf(candidate_id), { candidate_id, now_ms: context.now_ms(), beside: { webhooks: (await context.traces?.of(candidate_id)) ?? null } });
     },
 
     /** The calibration stays for statistics, the person goes: another id everywhere, no link to an interview, no free text, no picture positions. */

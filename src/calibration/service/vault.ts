@@ -52,6 +52,11 @@ export class Vault {
     return (SEALED.exec(text)?.[1] ?? null) === this.active;
   }
 
+  /** Id of the key that sealed the value of a column of any kind; null when it is plain. */
+  static keyOf(stored: string | Buffer): string | null {
+    return SEALED.exec(Vault.sealedText(stored) ?? '')?.[1] ?? null;
+  }
+
   // -- by kind of column
 
   sealText(plain: string, place: string): string {
