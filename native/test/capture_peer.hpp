@@ -12,8 +12,11 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <functional>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -88,6 +91,7 @@ class RtspPeer {
   void resume() { resumed_ = true; }
   int connections() const { return connections_; }
   bool torn_down() const { return torn_down_; }
+  bool played() const { return played_; }
 
  private:
   struct Client {
@@ -161,7 +165,7 @@ class RtspPeer {
     if (method == "SETUP") headers = set_up(client, header(request, "Transport")) + "Session: 1\r\n";
     if (method == "PLAY") headers = "Session: 1\r\n";
     say(client, "RTSP/1.0 200 OK\r\n" + sequence + headers + "\r\n" + body);
-    if (method == "PLAY") client.playing = true;
+    if (method == "PLAY") played_ = client.playing = true;
   }
 
   static void say(Client& client, const std::string& text) { send(client.socket.fd(), text.data(), text.size(), MSG_NOSIGNAL); }
@@ -276,6 +280,7 @@ class RtspPeer {
     rtp.insert(rtp.end(), {1, 2, 3, 4});
     rtp.insert(rtp.end(), payload.begin(), payload.end());
     if (client.udp) {
+      await_reader(ntohs(client.rtp_to.sin_port));
       sendto(client.rtp.fd(), rtp.data(), rtp.size(), 0, reinterpret_cast<const sockaddr*>(&client.rtp_to), sizeof client.rtp_to);
       return;
     }
@@ -284,11 +289,30 @@ class RtspPeer {
     send(client.socket.fd(), rtp.data(), rtp.size(), MSG_NOSIGNAL);
   }
 
+  /// Returns when the client has read what it was sent: on a busy machine its socket would overflow, and lose what the script does not.
+  static void await_reader(int port) {
+    std::array<char, 8> wanted{};
+    std::snprintf(wanted.data(), wanted.size(), ":%04X", static_cast<unsigned>(port));
+    for (int turn = 0; turn < 1'000; ++turn) {
+      std::ifstream table("/proc/net/udp");
+      unsigned long waiting = 0;
+      for (std::string line; std::getline(table, line);) {
+        // sl local_address rem_address st tx_queue:rx_queue ...
+        std::istringstream fields(line);
+        std::string number, local, remote, state, queues;
+        fields >> number >> local >> remote >> state >> queues;
+        if (local.ends_with(wanted.data()) && queues.size() > 9) waiting = std::stoul(queues.substr(9), nullptr, 16);
+      }
+      if (waiting < 32'768) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+
   const Script script_;
   int port_ = 0;
   Socket listener_;
   std::atomic<int> connections_{0};
-  std::atomic<bool> resumed_{false}, torn_down_{false};
+  std::atomic<bool> resumed_{false}, torn_down_{false}, played_{false};
   std::jthread thread_;
 };
 

@@ -21,7 +21,7 @@ struct Seen {
 };
 
 /// Waits until the condition holds; false after `limit_ms`.
-inline bool eventually(const std::function<bool()>& holds, int limit_ms = 20'000) {
+inline bool eventually(const std::function<bool()>& holds, int limit_ms = 60'000) {
   const std::int64_t end_us = monotonic_us() + std::int64_t{limit_ms} * 1'000;
   while (monotonic_us() < end_us) {
     if (holds()) return true;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { loadConfig } from '../../src/config/load.js';
-import { bounds } from '../fixtures/fuzz.js';
+import { tried } from '../fixtures/fuzz.js';
 
 const SECRET = 'fuzzed-secret-value';
 const SECTIONS = ['php_system', 'cameras', 'processing', 'detection', 'delivery', 'models', 'capture', 'server', 'database', 'logging', 'state_dir', 'unknown', '__proto__'];
@@ -23,23 +23,24 @@ t.test('any JSON and any text', async (t) => {
   };
   const section = fc.dictionary(fc.constantFrom(...KEYS), fc.jsonValue());
   const like = fc.dictionary(fc.constantFrom(...SECTIONS), fc.oneof(section, fc.jsonValue()));
-  fc.assert(fc.property(fc.jsonValue(), (value) => { load(JSON.stringify(value)); }), bounds(300, 4_000));
-  fc.assert(fc.property(like, (value) => { load(JSON.stringify({ ...value, php_system: { auth_token: `${SECRET} ${SECRET}`, ...(value.php_system as object | undefined) } })); }), bounds(500, 4_000));
-  fc.assert(fc.property(fc.string(), (text) => { load(text); }), bounds(300, 2_000));
+  await tried(t, { values: fc.jsonValue(), holds: (value) => { load(JSON.stringify(value)); }, runs: 300, limit_ms: 4_000 });
+  const withSecret = (value: Record<string, unknown>): object => ({ ...value, php_system: { auth_token: `${SECRET} ${SECRET}`, ...(value['php_system'] as object | undefined) } });
+  await tried(t, { values: like, holds: (value) => { load(JSON.stringify(withSecret(value))); }, runs: 500, limit_ms: 4_000 });
+  await tried(t, { values: fc.string(), holds: load, runs: 300, limit_ms: 2_000 });
   t.pass('nothing but CONFIG_INVALID');
 });
 
 t.test('any environment', async (t) => {
   const names = ['ANALYSIS_FPS', 'BATCH_SIZE', 'PORT', 'HOST', 'PHP_CALLBACK_URL', 'CV_PIPELINE_TOKEN', 'DB_PASSWORD', 'DB_PASS', 'FRAUD_ENCRYPTION_KEY', 'STATE_DIR', 'LOG_LEVEL'];
-  fc.assert(
-    fc.property(fc.dictionary(fc.constantFrom(...names), fc.string()), (env) => {
+  await tried(t, {
+    values: fc.dictionary(fc.constantFrom(...names), fc.string()), runs: 500, limit_ms: 4_000,
+    holds(env) {
       try {
         loadConfig({ env, cwd: '/' });
       } catch (error) {
         if ((error as { code?: string }).code !== 'CONFIG_INVALID') throw error;
       }
-    }),
-    bounds(500, 4_000),
-  );
+    },
+  });
   t.pass('nothing but CONFIG_INVALID');
 });

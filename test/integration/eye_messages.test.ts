@@ -136,7 +136,7 @@ t.test('tracking belongs to the client that asked for it', async (t) => {
   two.socket.terminate();
   while (eyes.stats().clients > 2) await new Promise((resolve) => setTimeout(resolve, 5));
   one.send({ type: 'start_tracking', source: 'webcam' });
-  await one.next('eye_data', () => true, 5_000);
+  await one.next('eye_data');
   await Promise.all([one.close(), three.close()]);
 });
 

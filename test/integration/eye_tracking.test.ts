@@ -17,7 +17,7 @@ import { rtspServerBinary, startRtspServer } from '../../src/demo/rtsp_server.js
 import { pattern, smallPool } from '../fixtures/capture.js';
 import { eyeClient, type EyeMessage } from '../fixtures/eye_client.js';
 
-t.setTimeout(150_000);
+t.setTimeout(300_000);
 const root = process.cwd();
 const clip = (name: string): string => path.join(root, 'build/demo', `${name}.mkv`);
 const rtsp = rtspServerBinary(root);
@@ -38,15 +38,15 @@ interface World {
 async function world(t: Test, webcams: Record<number, Partial<CaptureOptions>>, settings: Partial<EyeTrackingOptions['settings']> = {}): Promise<World> {
   const addon = loadCapture();
   addon.openPool(smallPool);
-  const opencv = createOpenCv({ deadline_ms: 10_000 });
+  const opencv = createOpenCv({ deadline_ms: 60_000 });
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const eyes = createEyeTracking({
     settings: { ...SETTINGS, ...settings },
     open: createFeeds({
       addon,
       cameras: { statuses: () => [], snapshot: async () => null },
-      webcam: (index) => (webcams[index] === undefined ? null : pattern({ label: `eye${index}`, analyse: false, stall_limit_ms: 2_000, read_timeout_ms: 1_000, ...webcams[index] })),
-      open_limit_ms: 8_000,
+      webcam: (index) => (webcams[index] === undefined ? null : pattern({ label: `eye${index}`, analyse: false, stall_limit_ms: 20_000, read_timeout_ms: 20_000, ...webcams[index] })),
+      open_limit_ms: 30_000,
     }),
     detect: (request) => opencv.ask({ op: 'eyes', ...request }),
     cameraNames: () => new Map(),
@@ -119,7 +119,7 @@ t.test('a webcam that is unplugged and comes back: one error, then data again, a
   const server = await startRtspServer({ binary: rtsp });
   t.teardown(() => server.close());
   await server.mount('/webcam', clip('office'));
-  const { url, eyes } = await world(t, { 1: { kind: 'rtsp', url: server.url('/webcam'), open_timeout_ms: 5_000 } });
+  const { url, eyes } = await world(t, { 1: { kind: 'rtsp', url: server.url('/webcam'), open_timeout_ms: 20_000 } });
   const client = await eyeClient(url);
   client.send({ type: 'start_tracking' });
   await client.next('eye_data');

@@ -71,21 +71,21 @@ async function calibrateByKeyboard(t: Test, browser: Browser, url: string): Prom
   await page.keyboard.press('Enter');
 
   await heading(page, 'Your camera');
-  await page.locator('.bar-value', { hasText: /[1-9]/ }).first().waitFor({ timeout: 30_000 });
+  await page.locator('.bar-value', { hasText: /[1-9]/ }).first().waitFor({ timeout: 60_000 });
   await accessible('camera');
   await page.getByRole('button', { name: 'Start' }).focus();
   await page.keyboard.press('Enter');
 
-  await page.locator('.sequence[data-phase="record"]').waitFor({ timeout: 15_000 });
+  await page.locator('.sequence[data-phase="record"]').waitFor({ timeout: 60_000 });
   const at = await page.locator('.target').evaluate(`((e) => { const b = e.querySelector('.dot').getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2, b.width / 2].map(Math.round); })(document.querySelector('.target'))`);
   t.same(at, [128, 72, 15], 'a dot of 15 px at 10 % of the screen');
   await page.keyboard.press('Escape');
   await heading(page, 'Paused');
   await accessible('paused');
   await page.keyboard.press('Enter');
-  await page.locator('.sequence[data-step="1"]').waitFor({ timeout: 20_000 });
+  await page.locator('.sequence[data-step="1"]').waitFor({ timeout: 60_000 });
   await context.setOffline(true);
-  await page.locator('.sequence[data-step="2"]').waitFor({ timeout: 20_000 });
+  await page.locator('.sequence[data-step="2"]').waitFor({ timeout: 60_000 });
   await context.setOffline(false);
 
   await heading(page, 'Your result', 90_000);
@@ -97,7 +97,7 @@ async function calibrateByKeyboard(t: Test, browser: Browser, url: string): Prom
     if (attempt > 0) target = Number(/target (\d)/.exec((await page.locator('.verdict').textContent()) ?? '')?.[1] ?? '0');
     await tabTo(page, `Repeat ${['top left', 'top right', 'bottom left', 'bottom right'][target] ?? ''}`);
     await page.keyboard.press('Enter');
-    await page.locator('.sequence').waitFor({ timeout: 15_000 });
+    await page.locator('.sequence').waitFor({ timeout: 60_000 });
     await heading(page, 'Your result', 60_000);
   }
   t.match(await page.locator('.verdict').textContent(), /° or \d+ pixels off/, 'the error at held-out points, in degrees and pixels');
@@ -146,7 +146,7 @@ async function waysOut(t: Test, browser: Browser, url: string): Promise<void> {
     t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), `${name}: nothing sticks out on a phone`);
     if (name === 'windowed') {
       await page.getByRole('button', { name: 'Start' }).click();
-      await page.locator('.sequence[data-phase="record"]').waitFor({ timeout: 15_000 });
+      await page.locator('.sequence[data-phase="record"]').waitFor({ timeout: 60_000 });
       t.pass('the dots are shown in the window');
     } else t.ok(await page.getByRole('button', { name: 'Try again' }).isVisible(), `${name}: there is a way on`);
     await context.close();
@@ -164,10 +164,10 @@ async function operations(t: Test, browser: Browser, url: string): Promise<void>
     const page = await context.newPage();
     const forbidden = watch(page, url);
     await page.goto(url);
-    await page.locator('.tile[data-state="streaming"]').nth(1).waitFor({ timeout: 40_000 });
-    await page.locator('.tile img').first().waitFor({ timeout: 20_000 });
+    await page.locator('.tile[data-state="streaming"]').nth(1).waitFor({ timeout: 90_000 });
+    await page.locator('.tile img').first().waitFor({ timeout: 60_000 });
     t.ok(await page.locator('.tile img').first().evaluate(`document.querySelector('.tile img').decode().then(() => document.querySelector('.tile img').naturalWidth > 0)`), 'a picture of the camera');
-    await page.locator('.plot canvas').first().waitFor({ timeout: 20_000 });
+    await page.locator('.plot canvas').first().waitFor({ timeout: 60_000 });
     t.same(await seriousFindings(page), [], `axe at ${viewport.width}`);
     t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), `nothing sticks out at ${viewport.width}`);
     await picture(page, `operations-${viewport.width}`);

@@ -34,7 +34,7 @@ async function fill(state: string): Promise<void> {
   await delivery.start();
   for (const payload of [alert(1), detection(2)]) await delivery.enqueue(payload, { camera_id: 'camera_id' in payload ? payload.camera_id : null, kind: payload.result_type });
   await delivery.keepLocal({ ...alert(3), staff_id: undefined } as never, { camera_id: 3, kind: 'anomaly_alert' }).catch(() => undefined);
-  for (let n = 0; n < 200 && delivery.counters().dead_letters < 2; n += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+  for (let n = 0; n < 1_200 && delivery.counters().dead_letters < 2; n += 1) await new Promise((resolve) => setTimeout(resolve, 50));
   await delivery.stop(500);
   await store.close();
   refusing.closeAllConnections();

@@ -50,7 +50,7 @@ async function until<T>(what: string, seconds: number, probe: () => Promise<T | 
 
 const json = async <T>(url: string): Promise<T> => (await fetch(url)).json() as Promise<T>;
 
-t.test('the demo: every camera streams, all three result types arrive, it stops on SIGTERM', { skip: demo_missing, timeout: 240_000 }, async (t) => {
+t.test('the demo: every camera streams, all three result types arrive, it stops on SIGTERM', { skip: demo_missing, timeout: 400_000 }, async (t) => {
   const state = await mkdtemp(path.join(tmpdir(), 'sightline-demo-'));
   t.teardown(() => rm(state, { recursive: true, force: true }));
   const daemon = await start(t, [main], { STATE_DIR: state });
@@ -78,7 +78,7 @@ t.test('the demo: every camera streams, all three result types arrive, it stops 
   const snapshot = await fetch(`${daemon.url}/api/cameras/1/snapshot.jpg`);
   const jpeg = Buffer.from(await snapshot.arrayBuffer());
   t.same([...jpeg.subarray(0, 2)], [0xff, 0xd8]);
-  const analysis = await until('a face with its emotions and gaze', 30, async () => {
+  const analysis = await until('a face with its emotions and gaze', 120, async () => {
     const newest = await json<{ faces: { emotions?: object; gaze?: object }[]; persons: unknown[]; objects: { label: string }[] }>(`${daemon.url}/api/cameras/1/analysis`);
     return newest.faces.some((face) => face.emotions && face.gaze) && newest;
   });
@@ -86,7 +86,7 @@ t.test('the demo: every camera streams, all three result types arrive, it stops 
   t.match(await (await fetch(`${daemon.url}/metrics`)).text(), /sightline_frames_total\{camera_id="1"\} [1-9]/);
   t.equal((await fetch(`${daemon.url}/`)).status, 200);
 
-  const alert = await until('an alert with its clip', 60, async () => {
+  const alert = await until('an alert with its clip', 120, async () => {
     const { events } = await json<{ events: { id: number; clip_path: string | null }[] }>(`${daemon.url}/api/events?kind=anomaly_alert`);
     return events.find(({ clip_path }) => clip_path !== null) ?? null;
   });
@@ -115,7 +115,7 @@ t.test('bad configuration: all problems at once, exit 2, nothing started', async
   t.notOk(existsSync(path.join(state, 'state')));
 });
 
-t.test('kill -9 while the receiver is away: a new start delivers everything that was recorded', { timeout: 240_000 }, async (t) => {
+t.test('kill -9 while the receiver is away: a new start delivers everything that was recorded', { timeout: 400_000 }, async (t) => {
   const state = await mkdtemp(path.join(tmpdir(), 'sightline-kill-'));
   t.teardown(() => rm(state, { recursive: true, force: true }));
   const port = await freePort();
@@ -147,7 +147,7 @@ t.test('kill -9 while the receiver is away: a new start delivers everything that
   t.teardown(() => receiver.close());
   const second = await start(t, [cli, 'run'], env);
   const keys = new Set<string>();
-  await until('the recorded callbacks', 90, async () => {
+  await until('the recorded callbacks', 120, async () => {
     for (const body of receiver.received().recent) if (body.idempotency_key !== null && body.status === 200) keys.add(body.idempotency_key);
     return recorded.every((key) => keys.has(key));
   });

@@ -28,7 +28,7 @@ async function npmStart(t: Pick<Test, 'teardown'>, word: string): Promise<Starte
     }
     await rm(state, { recursive: true, force: true });
   });
-  const end = Date.now() + 90_000;
+  const end = Date.now() + 180_000;
   while (!text.includes(word)) {
     if (Date.now() > end || child.exitCode !== null) throw new Error(`expected "${word}", received:\n${text.slice(-3000)}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -67,7 +67,7 @@ const statusText = (pid: number): string => {
 
 /** Everything is over within 5 s and this much more for a machine that is busy. */
 const STOP_LIMIT_MS = 5_000;
-const ALLOWANCE_MS = 10_000;
+const ALLOWANCE_MS = 60_000;
 
 async function ends(t: Test, daemon: Started, send: () => void): Promise<void> {
   const before = daemon.descendants();
@@ -76,18 +76,18 @@ async function ends(t: Test, daemon: Started, send: () => void): Promise<void> {
   const late = new Promise<'late'>((resolve) => setTimeout(() => { resolve('late'); }, STOP_LIMIT_MS + ALLOWANCE_MS).unref());
   const code = await Promise.race([daemon.exited, late]);
   t.ok(code === 0 || code === 130 || code === 143, `exit code ${code}: ${daemon.output().slice(-1500)}`);
-  for (let wait = 0; before.some(alive) && wait < 50; wait++) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let wait = 0; before.some(alive) && wait < 1_500; wait++) await new Promise((resolve) => setTimeout(resolve, 20));
   t.same(before.filter(alive), [], 'nothing is left behind');
   t.notMatch(daemon.output(), /RTSP server of the demo cameras ended|not everything stopped|closing failed|drop-outs end/);
   t.match(daemon.output(), /"stopping"|stopping/);
 }
 
-t.test('SIGTERM to npm alone, as a supervisor sends it', { skip: missing, timeout: 120_000 }, async (t) => {
+t.test('SIGTERM to npm alone, as a supervisor sends it', { skip: missing, timeout: 300_000 }, async (t) => {
   const daemon = await npmStart(t, 'demo cameras and receiver are up');
   await ends(t, daemon, () => process.kill(daemon.pid, 'SIGTERM'));
 });
 
-t.test('SIGINT to the whole process group, as Ctrl-C sends it', { skip: missing, timeout: 120_000 }, async (t) => {
+t.test('SIGINT to the whole process group, as Ctrl-C sends it', { skip: missing, timeout: 300_000 }, async (t) => {
   const daemon = await npmStart(t, 'demo cameras and receiver are up');
   await ends(t, daemon, () => process.kill(-daemon.pid, 'SIGINT'));
 });

@@ -1,5 +1,6 @@
 /** Runs one program in a process group of its own, with a time limit, and leaves nothing of it behind. */
 import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 
 export interface ProcessResult {
   code: number | null;
@@ -34,7 +35,7 @@ export function runProcess(command: string, args: readonly string[], { cwd, limi
     }
     let timedOut = false;
     let leftBehind = false;
-    const kill = (): boolean => killGroup(child.pid);
+    const kill = (): void => { killGroup(child.pid); };
     const timer = setTimeout(() => {
       timedOut = true;
       kill();
@@ -42,8 +43,8 @@ export function runProcess(command: string, args: readonly string[], { cwd, limi
     stop.addEventListener('abort', kill);
     // Not 'close': that waits for everybody who holds the pipes, also for what the test left running.
     child.on('exit', () => {
-      const hadMore = kill();
-      leftBehind = hadMore && !timedOut && !stop.aborted;
+      leftBehind = hasLiving(child.pid) && !timedOut && !stop.aborted;
+      kill();
     });
     const finish = (code: number | null, signal: NodeJS.Signals | null): void => {
       clearTimeout(timer);
@@ -58,13 +59,24 @@ export function runProcess(command: string, args: readonly string[], { cwd, limi
   });
 }
 
-/** False when no process of the group is left. */
-function killGroup(pid: number | undefined): boolean {
-  if (pid === undefined) return false;
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
   try {
     process.kill(-pid, 'SIGKILL');
-    return true;
   } catch {
-    return false;
+    // Nothing of it is left.
   }
+}
+
+/** Whether a process of the group runs. One that has ended, and whose end nobody has asked for yet, does not. */
+function hasLiving(group: number | undefined): boolean {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).some((pid) => {
+    try {
+      // The name in brackets may hold blanks; then come state, parent and group.
+      const [state = '', , of = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+      return Number(of) === group && !/[ZX]/.test(state);
+    } catch {
+      return false; // it has just ended
+    }
+  });
 }

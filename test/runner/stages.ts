@@ -40,7 +40,7 @@ const KINDS_AFTER_NATIVE: Kind[] = [
   { name: 'integration', width: 2, limit_s: 420 },
   { name: 'process', width: 1, limit_s: 600 },
   { name: 'leak', width: 1, limit_s: 600, flags: ['--expose-gc'] },
-  { name: 'fuzz', width: 2, limit_s: longer(300) },
+  { name: 'fuzz', width: 2, limit_s: longer(900) },
 ];
 
 const BUILD_LIMIT_S = 1200;

@@ -11,7 +11,7 @@ import { AnalysisSchema, CallbacksSchema, CameraStatusSchema, PipelineSchema } f
 import { PAGES_DIR } from '../../src/http/routes/pages.js';
 import { createServer } from '../../src/http/server.js';
 
-const SETTINGS: HttpSettings = { host: 'localhost', port: 0, trust_proxy: false, body_limit_kib: 4, request_timeout_ms: 1000 };
+const SETTINGS: HttpSettings = { host: 'localhost', port: 0, trust_proxy: false, body_limit_kib: 4, request_timeout_ms: 20_000 };
 const RECORD: CameraRecord = {
   camera_id: 1, camera_name: 'Till', url: 'rtsp://user:geheim@cam/x', transport: null, priority: 5, location: null, outlet_id: null, staff_id: null, analysis_fps: null, enabled: true,
   created_at: '2025-01-01T00:00:00.000Z', updated_at: '2025-01-01T00:00:00.000Z',

@@ -90,13 +90,15 @@ t.test('what is wrong is named', async (t) => {
 t.test('a third check at the same time is refused', async (t) => {
   let release: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => { release = resolve; });
+  let begun = 0;
   const { post } = await world(t, async () => {
+    begun++;
     await gate;
     return RESULT;
   });
   const body = { camera: CAMERA, reference: { views: [view] }, query: { views: [view] } };
   const running = [post(body), post(body)];
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  while (begun < 2) await new Promise((resolve) => setTimeout(resolve, 5));
   t.match(await post(body), { status: 503, body: { error: { code: 'OPENCV_BUSY' } } });
   release();
   t.same((await Promise.all(running)).map(({ status }) => status), [200, 200]);

@@ -31,7 +31,7 @@ async function receiver(t: { teardown(run: () => unknown): void }, status: () =>
 }
 
 async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 30_000; !(await condition()); ) {
+  for (const end = Date.now() + 60_000; !(await condition()); ) {
     if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
