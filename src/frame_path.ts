@@ -3,7 +3,7 @@
  * sequence models → analysis → callbacks. One analyser a camera; bounded by the number of cameras.
  */
 import { createCameraAnalyser } from './analysis/analyser.js';
-import type { AnalyserOptions, CameraAnalyser, FrameAnalysis, Thresholds } from './analysis/types.js';
+import type { AnalyserOptions, CameraAnalyser, FrameAnalysis, Tuning } from './analysis/types.js';
 import type { CameraRef } from './cameras/types.js';
 import { frameAnalysisBody, type BuildSettings } from './delivery/build.js';
 import type { BatchTally } from './delivery/batch_tally.js';
@@ -87,10 +87,10 @@ export class FramePath {
     }
   }
 
-  /** Other thresholds from now on, also for cameras to come. */
-  tune(thresholds: Thresholds): void {
-    Object.assign(this.#options.analyser, thresholds);
-    for (const { analyser } of this.#cameras.values()) analyser.tune(thresholds);
+  /** Other settings from now on, also for cameras to come. */
+  tune(tuning: Tuning): void {
+    Object.assign(this.#options.analyser, tuning);
+    for (const { analyser } of this.#cameras.values()) analyser.tune(tuning);
   }
 
   newest(camera_id: number): NewestAnalysis | null {

@@ -30,7 +30,7 @@ import type { Secrets } from './observability/redact.js';
 import type { Store } from './store/store.js';
 import { offsetChecks } from './ptz/offset_daemon.js';
 import type { OffsetChecks } from './ptz/offset_request.js';
-import type { AnalyserOptions } from './analysis/types.js';
+import type { AnalyserOptions, Tuning } from './analysis/types.js';
 import { gpuPresent } from './gpu.js';
 
 export interface AppOptions {
@@ -192,14 +192,16 @@ function cameraSettings(config: Config): CameraSettings {
 }
 
 function analyserOptions(config: Config): AnalyserOptions {
-  const { detection } = config;
   return {
-    confidence_threshold: detection.confidence_threshold,
-    alert_threshold: detection.alert_threshold,
-    baseline_enabled: detection.baseline_enabled,
-    cooldown_ms: detection.cooldown_s * 1000,
-    indicators: detection.indicators,
+    ...tuningOf(config),
+    baseline_enabled: config.detection.baseline_enabled,
   };
+}
+
+/** What a reload changes of analysers that run. */
+export function tuningOf({ detection }: Config): Tuning {
+  const { confidence_threshold, alert_threshold, cooldown_s, indicators } = detection;
+  return { confidence_threshold, alert_threshold, cooldown_ms: cooldown_s * 1000, indicators };
 }
 
 function metricSources(stages: () => Stages): Parameters<typeof createMetrics>[0] {

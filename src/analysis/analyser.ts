@@ -10,7 +10,7 @@ import { riskLevel, riskScore } from './risk.js';
 import { checkOptions, type Settings } from './settings.js';
 import { Subject } from './subject.js';
 import { Tracker, type Track } from './tracker.js';
-import type { ActionReading, AnalysedFace, AnalysedPerson, AnalyserOptions, AnalyserStats, AnomalyReading, BaselineSnapshot, CameraAnalyser, FrameAnalysis, Thresholds } from './types.js';
+import type { ActionReading, AnalysedFace, AnalysedPerson, AnalyserOptions, AnalyserStats, AnomalyReading, BaselineSnapshot, CameraAnalyser, FrameAnalysis, Tuning } from './types.js';
 
 /** Frames between observe and conclude; the oldest gives way. */
 const PENDING_FRAMES = 32;
@@ -150,8 +150,9 @@ class Analyser implements CameraAnalyser {
     return this.#baseline.snapshot();
   }
 
-  tune(thresholds: Thresholds): void {
-    Object.assign(this.#settings, checkOptions({ ...this.#settings, ...thresholds }));
+  tune(tuning: Tuning): void {
+    Object.assign(this.#settings, checkOptions({ ...this.#settings, ...tuning }));
+    this.#episodes.coolDown(this.#settings.cooldown_ms * 1000);
   }
 
   stats(): AnalyserStats {

@@ -23,7 +23,7 @@ export interface Raised {
 
 export class Episodes {
   readonly #episodes = new Map<string, Episode>();
-  readonly #cooldown_us: number;
+  #cooldown_us: number;
   #suppressed = 0;
 
   constructor(cooldown_us: number) {
@@ -59,6 +59,11 @@ export class Episodes {
     episode.raised = true;
     episode.event_us = t_us;
     return { duration_us: t_us - episode.opened_us };
+  }
+
+  /** Another cool-down from now on, also for one that runs. */
+  coolDown(cooldown_us: number): void {
+    this.#cooldown_us = cooldown_us;
   }
 
   /** Episodes that opened within a cool-down. */

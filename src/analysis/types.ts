@@ -212,9 +212,9 @@ export interface CameraAnalyser {
   /** The fitted baseline; null before the first fit. */
   baseline(): BaselineSnapshot | null;
   stats(): AnalyserStats;
-  /** Other thresholds from now on. */
-  tune(thresholds: Thresholds): void;
+  /** Other settings from now on, also for a cool-down that runs. */
+  tune(tuning: Tuning): void;
 }
 
 /** What may change while an analyser works. */
-export type Thresholds = Required<Pick<AnalyserOptions, 'confidence_threshold' | 'alert_threshold'>>;
+export type Tuning = Required<Pick<AnalyserOptions, 'confidence_threshold' | 'alert_threshold' | 'cooldown_ms' | 'indicators'>>;

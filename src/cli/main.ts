@@ -14,11 +14,17 @@ import { calibrationDbCommand } from './calibration_db.js';
 import { printToken, tokenOptions } from './token.js';
 import { readVersion } from '../version.js';
 
-class UsageError extends Error {}
+/** `command`: the words of the command it was about, `sightline cameras add`. */
+class UsageError extends Error {
+  constructor(message: string, readonly command: string) {
+    super(message);
+  }
+}
 
 export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCode> {
   const cli = createContext(io);
-  const parser = yargs([...args])
+  const root = yargs([...args]);
+  const parser = root
     .scriptName('sightline')
     .usage('$0 COMMAND\n\nExit codes: 0 done, 1 failed, 2 bad usage or bad input, 3 partly done.')
     .parserConfiguration({ 'duplicate-arguments-array': false, 'boolean-negation': false })
@@ -49,8 +55,9 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
     .help()
     .exitProcess(false)
     .fail((message, error) => {
-      // yargs types `error` as always there; a usage fault has none.
-      throw (error as Error | undefined) ?? new UsageError(message);
+      // yargs types `error` as always there; a usage fault has none, or one of its own.
+      const fault = error as Error | undefined;
+      throw fault === undefined || fault.name === 'YError' ? new UsageError(message, commandOf(root)) : fault;
     });
   try {
     // With a callback yargs hands help and version over instead of printing them.
@@ -65,9 +72,15 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
   }
 }
 
+/** yargs knows it, and its types don't say so. */
+function commandOf(root: unknown): string {
+  const { commands } = (root as { getInternalMethods(): { getContext(): { commands: string[] } } }).getInternalMethods().getContext();
+  return ['sightline', ...commands].join(' ');
+}
+
 function report(error: unknown, io: CliIo): ExitCode {
-  if (error instanceof UsageError || (error instanceof Error && error.name === 'YError')) {
-    io.stderr.write(`sightline: ${error.message.split('\n').join('; ')}; see "sightline --help"\n`);
+  if (error instanceof UsageError) {
+    io.stderr.write(`sightline: ${error.message.split('\n').join('; ')}; see "${error.command} --help"\n`);
     return 2;
   }
   io.stderr.write(errorLine(error));

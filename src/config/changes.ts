@@ -13,6 +13,8 @@ export const LIVE: readonly string[] = [
   'processing.min_fps',
   'detection.confidence_threshold',
   'detection.alert_threshold',
+  'detection.cooldown_s',
+  'detection.indicators.*',
   'database.*',
   'registry.*',
   'logging.level',

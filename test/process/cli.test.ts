@@ -83,9 +83,10 @@ t.test('cameras: bad input exits 2 with one line that has the code and no creden
     [['cameras', 'add', '--id', 'x', '--name', 'b', '--url', 'rtsp://x/'], /^sightline: CAMERA_INVALID: camera_id: /],
     [['cameras', 'remove', '--id', '9'], /^sightline: CAMERA_NOT_FOUND: camera_id: expected a registered camera, received 9\n$/],
     [['cameras', 'probe', 'ftp://user:geheim@x'], /^sightline: CAMERA_INVALID: url: /],
-    [good, /^sightline: Missing required argument: url; see "sightline --help"\n$/],
-    [['cameras'], /^sightline: cameras: expected one of add, list, probe, remove, import, encrypt; /], [['cameras', 'ad'], /^sightline: Unknown/], [['cameras', 'list', '--jsn'], /^sightline: Unknown argument: jsn/],
-    [[], /^sightline: expected a command; /], [['sing'], /^sightline: Unknown/],
+    [good, /^sightline: Missing required argument: url; see "sightline cameras add --help"\n$/],
+    [['cameras'], /^sightline: cameras: expected one of add, list, probe, remove, import, encrypt; see "sightline cameras --help"\n$/], [['cameras', 'ad'], /^sightline: Unknown.*; see "sightline cameras --help"\n$/],
+    [['cameras', 'list', '--jsn'], /^sightline: Unknown argument: jsn; see "sightline cameras list --help"\n$/], [['run', '--jsn'], /; see "sightline run --help"\n$/],
+    [[], /^sightline: expected a command; see "sightline --help"\n$/], [['sing'], /^sightline: Unknown.*; see "sightline --help"\n$/],
   ];
   for (const [args, err] of cases) {
     const ended = await call([...args, ...(args.includes('add') ? ['--json'] : [])]);

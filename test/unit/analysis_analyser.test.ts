@@ -99,6 +99,19 @@ t.test('an indicator that is switched off appears nowhere', async (t) => {
   t.notMatch(JSON.stringify(analyses), /deception|stress/);
 });
 
+t.test('indicators and cool-down change while it works, and what it has seen stays', async (t) => {
+  const tuned = { confidence_threshold: 0.6, alert_threshold: 0.9, cooldown_ms: 3_600_000, indicators: {} };
+  const alarms = (analyser: CameraAnalyser, from: number): string[] => run(analyser, [...range(from, 150).map(calm), ...range(from + 150, 150).map(alarmed)]).flatMap(({ events }) => events.map(({ type }) => type));
+  const [changed, unchanged] = [createCameraAnalyser(tuned), createCameraAnalyser(tuned)];
+  for (const analyser of [changed, unchanged]) t.ok(alarms(analyser, 0).includes('anxiety_indicators'));
+  changed.tune({ ...tuned, cooldown_ms: 1_000, indicators: { stress: false } });
+  const later = alarms(changed, 300);
+  t.ok(later.includes('anxiety_indicators'), 'the hour is over');
+  t.notOk(later.includes('stress_indicators'));
+  t.strictSame(alarms(unchanged, 300), []);
+  t.equal(changed.stats().frames, 600);
+});
+
 t.test('action: asked at 5 Hz once the window is full, reported while fresh', async (t) => {
   const analyser = createCameraAnalyser({ baseline_enabled: false });
   const asked = range(0, 60).map((seq) => analyser.observe(makeFrame(seq, { persons: [makePerson({ x: 320 + seq })] }, 10)));

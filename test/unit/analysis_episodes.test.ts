@@ -46,6 +46,10 @@ t.test('cool-down: a short second episode is held back and counted, a long one r
   t.strictSame(timeline(short, [[1, 0.9], [10, 0.1], [5, 0.9], [100, 0.1]]), [[0, 0]]);
   t.equal(short.suppressed, 1);
   t.strictSame(timeline(new Episodes(60 * SECOND), [[1, 0.9], [10, 0.1], [100, 0.9]]), [[0, 0], [60, 49]]);
+  const shortened = new Episodes(60 * SECOND);
+  t.strictSame(timeline(shortened, [[1, 0.9], [10, 0.1], [5, 0.9]]), [[0, 0]]);
+  shortened.coolDown(20 * SECOND);
+  t.strictSame(timeline(shortened, [[100, 0.9]], 16), [[20, 9]], 'another one counts for what waits, too');
   const between = 0.8 * RELEASE + 0.01;
   t.strictSame(timeline(new Episodes(60 * SECOND), [[1, 0.9], [10, 0.1], [5, 0.9], [100, between]]), [[0, 0]], 'but not while it only lingers below the threshold');
 });

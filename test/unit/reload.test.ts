@@ -35,10 +35,10 @@ function world(t: Test, start: object) {
 
 t.test('which keys changed, and which of them need a restart', async (t) => {
   const { reload, write, said, current, applied } = world(t, { processing: { fps: 5 } });
-  write({ processing: { fps: 3, batch_size: 8 }, detection: { alert_threshold: 0.7 }, server: { port: 6000 }, logging: { level: 'debug' } });
-  t.same(await reload(), { applied: ['processing.fps', 'detection.alert_threshold', 'logging.level'], needs_restart: ['processing.batch_size', 'server.port'] });
-  t.match(current(), { processing: { fps: 3, batch_size: 16 }, detection: { alert_threshold: 0.7 }, server: { port: 5000 }, logging: { level: 'debug' } });
-  t.match(said, ['warn configuration reloaded; in force: processing.fps, detection.alert_threshold, logging.level; changed, but in force only after a restart: processing.batch_size, server.port']);
+  write({ processing: { fps: 3, batch_size: 8 }, detection: { alert_threshold: 0.7, cooldown_s: 5, indicators: { stress: false } }, server: { port: 6000 }, logging: { level: 'debug' } });
+  t.same(await reload(), { applied: ['processing.fps', 'detection.alert_threshold', 'detection.cooldown_s', 'detection.indicators.stress', 'logging.level'], needs_restart: ['processing.batch_size', 'server.port'] });
+  t.match(current(), { processing: { fps: 3, batch_size: 16 }, detection: { alert_threshold: 0.7, cooldown_s: 5, indicators: { stress: false, anxiety: true } }, server: { port: 5000 }, logging: { level: 'debug' } });
+  t.match(said, ['warn configuration reloaded; in force: processing.fps, detection.alert_threshold, detection.cooldown_s, detection.indicators.stress, logging.level; changed, but in force only after a restart: processing.batch_size, server.port']);
   t.same(await reload(), { applied: [], needs_restart: ['processing.batch_size', 'server.port'] }, 'they are named as long as they differ');
   t.same(applied[1], applied[0], 'the same once more, so that the registry is read again');
   t.throws(() => { (current().processing as { fps: number }).fps = 9; }, TypeError, 'still frozen');
