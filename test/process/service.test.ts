@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { writeEndlessModel } from '../fixtures/endless_model.js';
 import { managerMissing, startServiceManager, type Told } from '../fixtures/service_manager.js';
 
 const cli = path.join(process.cwd(), 'bin/sightline');
@@ -103,4 +104,43 @@ t.test('the contract with systemd', { skip: managerMissing(), timeout: 560_000 }
   t.equal(await daemon.exited, 0, daemon.output().slice(-1500));
   await wait('STOPPING=1', () => said('STOPPING').length === 1);
   t.notMatch(daemon.output() + JSON.stringify(manager.told), SECRET);
+});
+
+t.test('a live daemon whose inference hangs is not fed any more', { skip: managerMissing(), timeout: 400_000 }, async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'sl-service-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const manager = await startServiceManager(folder);
+  t.teardown(() => { manager.close(); });
+  const config = path.join(folder, 'config.json');
+  await writeFile(config, JSON.stringify({ models: { dir: folder, object: writeEndlessModel(folder) }, processing: { fps: 2, use_gpu: false, workers: 1, threads_per_worker: 1 }, logging: { summary_interval_s: 1 } }));
+  const env = { HOST: '127.0.0.1', PORT: '0', STATE_DIR: path.join(folder, 'state'), CV_PIPELINE_TOKEN: SECRET };
+  const look = async (id: number, colour: string): Promise<void> => {
+    const file = path.join(folder, `${colour}.csv`);
+    await writeFile(file, `camera_id,camera_name,url\n${id},Camera ${id},lavfi:color=c=${colour}:size=320x240:rate=5`);
+    const { status, stderr } = spawnSync(process.execPath, [cli, 'cameras', 'import', file, '--config', config], { env: { PATH: process.env['PATH'], ...env }, encoding: 'utf8', timeout: 60_000 });
+    if (status !== 0) throw new Error(stderr);
+  };
+  await look(1, 'black');
+  const daemon = manager.start([process.execPath, cli, 'run', '--config', config], env, WATCHDOG_US);
+  t.teardown(() => daemon.process.kill('SIGKILL'));
+  const wait = <T>(what: string, probe: () => T | null | false | undefined | Promise<T | null | false | undefined>): Promise<T> => until(what, 120, probe, daemon.output);
+  const said = (name: string): Told[] => manager.told.filter(({ values }) => name in values);
+  const { values } = await wait('READY=1', () => said('READY')[0]);
+  const url = /^listening on (http:\S+)$/.exec(values['STATUS'] ?? '')?.[1] ?? '';
+  const results = async (): Promise<number> => ((await (await fetch(`${url}/api/pipeline`)).json()) as { frames_total: number }).frames_total;
+  await wait('results', async () => (await results()) > 0);
+  const fed = said('WATCHDOG').length;
+  await wait('the watchdog is fed', () => said('WATCHDOG').length > fed + 3);
+
+  await look(2, 'white');
+  await wait('it is noticed', () => /work does not advance: the watchdog is not fed any more/.test(daemon.output()));
+  const health = await wait('/health/live', async () => {
+    const answer = await fetch(`${url}/health/live`);
+    return answer.status === 503 && answer.json();
+  });
+  t.match(health, { reasons: ['inference_stuck'] });
+  const [feeds, lines] = [said('WATCHDOG').length, said('STATUS').length];
+  await wait('it goes on saying what it does', () => said('STATUS').length > lines + 5);
+  t.equal(said('WATCHDOG').length, feeds, 'and is not fed');
+  t.equal(daemon.process.exitCode, null, 'it lives, cameras stream and HTTP is answered: only the manager can end this');
 });
