@@ -74,6 +74,9 @@ struct Script {
   bool renumber = false;
   int pause_before_frame = -1;      ///< sends nothing from this frame on until resume()
   int hang_up_before_frame = -1;
+  /// May change an answer (method, bytes), an RTP packet before it is sent, and the bytes that carry it over TCP.
+  std::function<void(const std::string&, std::string&)> spoil_answer;
+  std::function<void(std::vector<std::uint8_t>&)> spoil_packet, spoil_wire;
 };
 
 class RtspPeer {
@@ -164,7 +167,9 @@ class RtspPeer {
     }
     if (method == "SETUP") headers = set_up(client, header(request, "Transport")) + "Session: 1\r\n";
     if (method == "PLAY") headers = "Session: 1\r\n";
-    say(client, "RTSP/1.0 200 OK\r\n" + sequence + headers + "\r\n" + body);
+    std::string whole = "RTSP/1.0 200 OK\r\n" + sequence + headers + "\r\n" + body;
+    if (script_.spoil_answer) script_.spoil_answer(method, whole);
+    say(client, whole);
     if (method == "PLAY") played_ = client.playing = true;
   }
 
@@ -279,6 +284,7 @@ class RtspPeer {
     for (int shift = 24; shift >= 0; shift -= 8) rtp.push_back(static_cast<std::uint8_t>(stamp >> shift));
     rtp.insert(rtp.end(), {1, 2, 3, 4});
     rtp.insert(rtp.end(), payload.begin(), payload.end());
+    if (script_.spoil_packet) script_.spoil_packet(rtp);
     if (client.udp) {
       await_reader(ntohs(client.rtp_to.sin_port));
       sendto(client.rtp.fd(), rtp.data(), rtp.size(), 0, reinterpret_cast<const sockaddr*>(&client.rtp_to), sizeof client.rtp_to);
@@ -286,6 +292,7 @@ class RtspPeer {
     }
     const std::array<std::uint8_t, 4> head = {'$', 0, static_cast<std::uint8_t>(rtp.size() >> 8), static_cast<std::uint8_t>(rtp.size())};
     rtp.insert(rtp.begin(), head.begin(), head.end());
+    if (script_.spoil_wire) script_.spoil_wire(rtp);
     send(client.socket.fd(), rtp.data(), rtp.size(), MSG_NOSIGNAL);
   }
 
