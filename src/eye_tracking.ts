@@ -1,13 +1,22 @@
 /** Wires live eye tracking: its settings, its sources of frames and its OpenCV process. The process is its own, so that a PTZ check, which takes seconds, delays no client. */
 import { existsSync } from 'node:fs';
-import type { Stages } from './stages.js';
 import { captureOptions } from './cameras/plan.js';
-import type { CaptureOptions } from './capture/types.js';
+import type { Cameras } from './cameras/supervisor.js';
+import type { CaptureAddon, CaptureOptions } from './capture/types.js';
 import type { Config } from './config/schema.js';
 import { createFeeds } from './eyetracking/feeds.js';
 import { createEyeTracking, type EyeTracking } from './eyetracking/service.js';
+import type { Log } from './observability/log.js';
+import type { Metrics } from './observability/metrics.js';
 import { createOpenCv } from './opencv/client.js';
 import type { OpenCv } from './opencv/types.js';
+
+export interface EyeTrackingParts {
+  addon: CaptureAddon;
+  cameras: Cameras;
+  metrics: Metrics;
+  options: { config: Config; log: Log };
+}
 
 export interface OpenEyeTracking extends EyeTracking {
   opencv: OpenCv;
@@ -19,7 +28,7 @@ const QUEUE_LIMIT = 128;
 const SEARCH_LIMIT_MS = 4_000;
 
 /** undefined: it is switched off. */
-export function openEyeTracking({ addon, cameras, metrics, options }: Pick<Stages, 'addon' | 'cameras' | 'metrics' | 'options'>): OpenEyeTracking | undefined {
+export function openEyeTracking({ addon, cameras, metrics, options }: EyeTrackingParts): OpenEyeTracking | undefined {
   const { config, log } = options;
   const { enabled, retry_min_ms, retry_max_ms, ...settings } = config.eye_tracking;
   if (!enabled) return undefined;

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CliContext } from './context.js';
-import type { PtzSession } from './ptz_monitor.js';
+import type { PtzSession } from './ptz_session.js';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 
@@ -14,7 +14,7 @@ export interface InitReport {
   database: string;
 }
 
-export async function initPtz(cli: CliContext, { config, log, signal, addSecrets }: PtzSession & { addSecrets: (secrets: string[]) => void }): Promise<InitReport> {
+export async function initPtz(cli: CliContext, { config, log, signal, addSecrets }: PtzSession): Promise<InitReport> {
   const { openSettings, openFiles, ptzSecrets } = await import('../ptz/open.js');
   const { createAthena } = await import('../ptz/results/athena.js');
   const { openStore } = await import('../store/store.js');

@@ -4,34 +4,25 @@
  */
 import { join } from 'node:path';
 import type { Argv } from 'yargs';
-import { loadConfig } from '../config/load.js';
-import type { Config } from '../config/schema.js';
 import { SightlineError } from '../errors.js';
-import { createLog, type Log } from '../observability/log.js';
-import { createSecrets } from '../observability/redact.js';
 import type { PtzDevice } from '../ptz/config/devices.js';
 import type { PtzWorld } from '../ptz/open.js';
 import type { PtzStop } from '../ptz/types.js';
 import type { CliContext } from './context.js';
 import { initPtz } from './ptz_init.js';
 import { checkDocument, checkLines, collectLines, historyDocument, historyLines, runLines } from './ptz_lines.js';
+import { session, type PtzSession } from './ptz_session.js';
 
 interface Common {
   config: string | undefined;
   json: boolean | undefined;
 }
 
-export interface PtzSession {
-  config: Config;
-  log: Log;
-  signal: AbortSignal;
-}
-
 export function ptzMonitorCommands(cli: CliContext): (yargs: Argv) => Argv {
   return (yargs) =>
     yargs
       .command('init', 'write the example files that are missing; make and migrate the tables, check the bucket', (init) => init, async (argv) => {
-        const done = await session(cli, argv as unknown as Common, (opened) => initPtz(cli, opened));
+        const done = await session(cli, (argv as unknown as Common).config, (opened) => initPtz(cli, opened));
         if ((argv as unknown as Common).json === true) cli.json(done);
         else for (const [what, how] of Object.entries(done)) cli.line(`${what}: ${Array.isArray(how) ? how.join(', ') || 'nothing to do' : how}`);
       })
@@ -115,7 +106,7 @@ async function monitor(cli: CliContext, argv: QueryArguments): Promise<void> {
 
 async function report(cli: CliContext, argv: DeviceArguments & { limit: number; status: string | undefined }): Promise<void> {
   if (!Number.isInteger(argv.limit) || argv.limit < 1 || argv.limit > 1_000) throw new SightlineError('REQUEST_INVALID', `--limit: expected an integer from 1 to 1000, received ${argv.limit}`);
-  await session(cli, argv, async ({ config }) => {
+  await session(cli, argv.config, async ({ config }) => {
     const { openStore } = await import('../store/store.js');
     const { createJournal } = await import('../ptz/results/journal.js');
     const store = await openStore({ file: join(config.state_dir, 'sightline.db'), log: { info: () => undefined } });
@@ -131,24 +122,9 @@ async function report(cli: CliContext, argv: DeviceArguments & { limit: number; 
   });
 }
 
-/** Configuration, a log on stderr that knows the secrets, and an end on SIGINT and SIGTERM. */
-async function session<T>(cli: CliContext, { config: file }: Common, work: (opened: PtzSession & { addSecrets: (secrets: string[]) => void }) => Promise<T>): Promise<T> {
-  const config = loadConfig({ file, env: cli.io.env, cwd: cli.io.cwd() });
-  const secrets = createSecrets();
-  const log = createLog({ level: config.logging.level, format: config.logging.format, tty: process.stderr.isTTY, sink: cli.io.stderr, secrets });
-  const stop = new AbortController();
-  const end = (): void => { stop.abort(new SightlineError('NOT_READY', 'stopped by a signal')); };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end);
-  try {
-    return await work({ config, log, signal: stop.signal, addSecrets: (values) => { secrets.add(values); } });
-  } finally {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, end);
-  }
-}
-
 /** The same with everything that a device needs, closed afterwards. */
 async function world(cli: CliContext, common: Common, work: (opened: PtzWorld, session: PtzSession) => Promise<void>): Promise<void> {
-  await session(cli, common, async (opened) => {
+  await session(cli, common.config, async (opened) => {
     const { openStore } = await import('../store/store.js');
     const { openWorld } = await import('../ptz/open.js');
     const { loadCapture } = await import('../capture/native.js');

@@ -2,7 +2,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import swagger from '@fastify/swagger';
 import websocket from '@fastify/websocket';
-import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, type RawReplyDefaultExpression, type RawRequestDefaultExpression, type RawServerDefault } from 'fastify';
+import fastify, { type FastifyError } from 'fastify';
 import type { SightlineError} from '../errors.js';
 import { type ErrorCode } from '../errors.js';
 import type { HttpDeps } from './deps.js';
@@ -19,9 +19,8 @@ import { fromAddressBar, missingPage, pageRoutes } from './routes/pages.js';
 import { ptzResultRoutes } from './routes/ptz_results.js';
 import { pipelineRoutes } from './routes/pipeline.js';
 import { ptzOffsetRoutes } from './routes/ptz_offset.js';
+import type { Server } from './typed_server.js';
 import { compileValidator } from './validate.js';
-
-export type Server = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, TypeBoxTypeProvider>;
 
 const HEADERS = {
   'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

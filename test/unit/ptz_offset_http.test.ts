@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import { SightlineError } from '../../src/errors.js';
 import type { HttpDeps } from '../../src/http/deps.js';
 import { ptzOffsetRoutes } from '../../src/http/routes/ptz_offset.js';
-import type { Server } from '../../src/http/server.js';
+import type { Server } from '../../src/http/typed_server.js';
 import { compileValidator } from '../../src/http/validate.js';
 import type { OffsetEngine, OffsetResult, PtzView } from '../../src/ptz/estimate/types.js';
 import { createOffsetChecks } from '../../src/ptz/offset_request.js';

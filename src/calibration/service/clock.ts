@@ -13,6 +13,11 @@ export interface KnownClock {
   clock_offset_ms: number | null;
 }
 
+/** ISO 8601, UTC, milliseconds. */
+export function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
 /** @throws REQUEST_INVALID for a zone or a time that is none */
 export function clockOf({ timezone, client_time, clock_offset_ms }: ClientClock, now_ms: number): KnownClock {
   if (timezone !== undefined && !isZone(timezone)) throw new SightlineError('REQUEST_INVALID', 'timezone: expected an IANA name such as Europe/Berlin, received another text');

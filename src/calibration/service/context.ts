@@ -53,7 +53,3 @@ export function consentMode({ settings }: Pick<ServiceContext, 'settings'>, call
   if (settings.consent !== 'auto') return settings.consent;
   return caller.actor === 'local' ? 'start' : 'explicit';
 }
-
-export function iso(ms: number): string {
-  return new Date(ms).toISOString();
-}

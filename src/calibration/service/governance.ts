@@ -1,7 +1,8 @@
 /** The rights of the people whose data this is, and the jobs that keep to them: deletion, export, anonymisation, retention, sealing anew after a change of keys. */
 import { createHash } from 'node:crypto';
 import type { CalibrationStore } from '../../store/calibration/store.js';
-import { iso, type ServiceContext } from './context.js';
+import { iso } from './clock.js';
+import type { ServiceContext } from './context.js';
 import { reseal } from './reseal.js';
 import { retain } from './retention.js';
 import type { Caller } from './tokens.js';

@@ -1,7 +1,8 @@
 /** What the page needs around a calibration: looking at pictures without keeping anything of them, recording a target anew, and how the newest sessions went. */
 import { SightlineError } from '../../errors.js';
 import type { TransformMatrix } from '../types.js';
-import { belongs, iso, sessionOf, type ServiceContext } from './context.js';
+import { iso } from './clock.js';
+import { belongs, sessionOf, type ServiceContext } from './context.js';
 import type { LookMemory } from './looks.js';
 import { HEADS_KEPT, headSample, qualityOf, readingOf } from './reading.js';
 import { markOf, onScreen, type CompletionAnswer } from './session_work.js';

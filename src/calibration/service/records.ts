@@ -264,3 +264,9 @@ function parsed(text: string | null): unknown {
 export function isoOf(stored: string): string {
   return new Date(`${stored.replace(' ', 'T')}${stored.endsWith('Z') ? '' : 'Z'}`).toISOString();
 }
+
+/** The screen as stored; undefined = none. */
+export async function readScreen(records: Pick<Records, 'screen'>, candidate_id: string): Promise<ScreenInfo | undefined> {
+  const text = await records.screen(candidate_id);
+  return text === undefined ? undefined : (JSON.parse(text) as ScreenInfo);
+}

@@ -1,6 +1,7 @@
 /** What comes out of a session: completion, status, the files for others, and a second look at them. */
 import { SightlineError } from '../../errors.js';
-import { belongs, iso, sessionOf, type ServiceContext } from './context.js';
+import { iso } from './clock.js';
+import { belongs, sessionOf, type ServiceContext } from './context.js';
 import type { CompletionAnswer, FilesWanted } from './session_work.js';
 import type { Caller } from './tokens.js';
 import type { Session } from './types.js';

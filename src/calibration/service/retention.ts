@@ -1,5 +1,6 @@
 /** The retention job: candidates whose last sign is older than the retention are deleted, and audit entries older than theirs. */
-import { iso, type ServiceContext } from './context.js';
+import { iso } from './clock.js';
+import type { ServiceContext } from './context.js';
 
 const DAY_MS = 86_400_000;
 /** Candidates that are read at a time. */

@@ -2,8 +2,9 @@
 import { SightlineError } from '../../errors.js';
 import { completeScreen, pythonTimestamp, screenInfoText } from '../screen_info.js';
 import type { ScreenInfo } from '../types.js';
-import { iso, type ServiceContext } from './context.js';
-import type { Records } from './records.js';
+import { iso } from './clock.js';
+import type { ServiceContext } from './context.js';
+import { readScreen } from './records.js';
 import type { Caller } from './tokens.js';
 
 export interface ScreenInput {
@@ -18,12 +19,6 @@ export interface ScreenInput {
   camera_position?: string | null | undefined;
   distance_cm?: string | number | null | undefined;
   collection_method?: 'automatic' | 'manual' | null | undefined;
-}
-
-/** The screen as stored; undefined = none. */
-export async function readScreen(records: Pick<Records, 'screen'>, candidate_id: string): Promise<ScreenInfo | undefined> {
-  const text = await records.screen(candidate_id);
-  return text === undefined ? undefined : (JSON.parse(text) as ScreenInfo);
 }
 
 /** The screen with what is missing filled in as the reference does. */

@@ -8,11 +8,10 @@ import { readCalibrationCsv } from '../csv_read.js';
 import { messageOf, SightlineError } from '../../errors.js';
 import type { FitReport, ScreenInfo, TransformMatrix } from '../types.js';
 import { zipOf } from './archive.js';
-import { iso } from './context.js';
+import { iso } from './clock.js';
 import { fitFrames, inOrder, makeFiles, type Made } from './fitting.js';
 import { erasePerson, renamePerson } from './person_work.js';
-import type { Records } from './records.js';
-import { readScreen } from './screens.js';
+import { readScreen, type Records } from './records.js';
 import type { FrameRecord, Session } from './types.js';
 import type { Vault } from './vault.js';
 

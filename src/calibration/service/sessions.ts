@@ -1,9 +1,9 @@
 /** The life of a session: created, linked, started, resumed; and the consent that comes before its first frame. */
 import { SightlineError } from '../../errors.js';
-import { clockOf } from './clock.js';
-import { belongs, consentMode, iso, sessionOf, type ServiceContext } from './context.js';
+import { clockOf, iso } from './clock.js';
+import { belongs, consentMode, sessionOf, type ServiceContext } from './context.js';
 import type { LiveSession } from './live.js';
-import { readScreen } from './screens.js';
+import { readScreen } from './records.js';
 import { FRAMES_PER_TARGET, TARGET_SHOWN_S, TARGETS } from './targets.js';
 import type { Caller } from './tokens.js';
 import type { ClientClock, Session } from './types.js';

@@ -5,7 +5,7 @@ import type { CalibrationService } from '../../calibration/service/service.js';
 import type { Caller } from '../../calibration/service/tokens.js';
 import { SightlineError } from '../../errors.js';
 import type { HttpDeps } from '../deps.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 
 /** Paths that calibration answers for, and that its tokens open. */
 export const CALIBRATION_PATHS = /^\/api\/(calibration|screen|ping)(\/|$)/;

@@ -11,7 +11,7 @@ import {
   LinkQuery, PingSchema, ResumedSchema, SavedScreenSchema, ScreenBody, ScreenInfoSchema, SessionIdBody, SessionParams, SessionStatusSchema, StartBody, StartedSchema, UploadFields, Whole,
 } from '../calibration/schemas.js';
 import type { HttpDeps } from '../deps.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 import { calibrationDataRoutes } from './calibration_data.js';
 import { calibrationLookRoutes } from './calibration_look.js';
 import { calibrationStreamRoute } from './calibration_stream.js';

@@ -2,7 +2,7 @@
 import { Type } from '@sinclair/typebox';
 import type { CalibrationAccess } from '../calibration/access.js';
 import { AuditQuery, CandidateParams, DownloadQuery, ErrorSchema, IdParams, MissingSchema, VerifySchema, Whole } from '../calibration/schemas.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 import { SightlineError } from '../../errors.js';
 
 const errors = { 401: ErrorSchema, 403: ErrorSchema, 422: ErrorSchema, 429: ErrorSchema, 503: ErrorSchema };

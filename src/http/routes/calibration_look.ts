@@ -4,7 +4,7 @@ import { Nullable } from '../../cameras/fields.js';
 import type { CalibrationAccess } from '../calibration/access.js';
 import { imageOf } from '../calibration/images.js';
 import { ErrorSchema, LookAnswerSchema, LookBody, SessionParams, TargetIndex } from '../calibration/schemas.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 
 const errors = { 401: ErrorSchema, 403: ErrorSchema, 422: ErrorSchema, 429: ErrorSchema, 503: ErrorSchema };
 const missing = { ...errors, 400: ErrorSchema, 404: ErrorSchema };

@@ -11,7 +11,7 @@ import { problemsOf } from '../../config/problems.js';
 import { SightlineError } from '../../errors.js';
 import type { CalibrationAccess } from '../calibration/access.js';
 import { ErrorSchema, StreamFrame, StreamHello } from '../calibration/schemas.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 
 /** Frames of one socket that are being looked at; the client is told to wait beyond it. */
 const IN_FLIGHT_MAX = 30;

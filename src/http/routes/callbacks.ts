@@ -1,7 +1,7 @@
 /** The way to the receiver: what waits, what was refused, and sending it again. */
 import type { HttpDeps } from '../deps.js';
 import { CallbacksSchema, CallbackTestSchema, DeadLetterQuery, DeadLettersSchema, ErrorSchema, ReplayRequestSchema, ReplaySchema } from '../schemas.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 
 const errors = { 400: ErrorSchema, 401: ErrorSchema, 403: ErrorSchema };
 

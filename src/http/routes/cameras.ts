@@ -7,7 +7,7 @@ import type { HttpDeps } from '../deps.js';
 import {
   AnalysisSchema, CameraChangeSchema, CameraIdParams, CameraSchema, CameraStatusSchema, CameraStatusesSchema, DryRunQuery, DryRunSchema, ErrorSchema, NewCameraSchema, ProbeRequestSchema, ProbeSchema, RegistrySchema, SnapshotQuery,
 } from '../schemas.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 import { shareSnapshots } from '../thumbnails.js';
 
 const errors = { 400: ErrorSchema, 401: ErrorSchema, 403: ErrorSchema };

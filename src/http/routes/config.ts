@@ -1,7 +1,7 @@
 /** The configuration: what is in force, and reading it again. */
 import type { HttpDeps } from '../deps.js';
 import { ErrorSchema, ReloadSchema, ShownConfigSchema } from '../schemas.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 
 const errors = { 400: ErrorSchema, 401: ErrorSchema, 403: ErrorSchema };
 

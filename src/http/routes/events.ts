@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox';
 import { SightlineError } from '../../errors.js';
 import type { HttpDeps } from '../deps.js';
 import { ErrorSchema, EventIdParams, EventQuerySchema, EventsSchema, KeptEventSchema } from '../schemas.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 
 const errors = { 400: ErrorSchema, 401: ErrorSchema, 403: ErrorSchema };
 const missing = { ...errors, 404: ErrorSchema };

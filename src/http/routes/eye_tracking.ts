@@ -2,7 +2,7 @@
 import type { FastifyServerOptions } from 'fastify';
 import { EYE_PATHS } from '../guard.js';
 import type { HttpDeps } from '../deps.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 
 type Strategy = NonNullable<NonNullable<FastifyServerOptions['routerOptions']>['constraints']>[string];
 

@@ -2,7 +2,7 @@
 import { Type } from '@sinclair/typebox';
 import type { HttpDeps, Health } from '../deps.js';
 import { ErrorSchema, HealthSchema } from '../schemas.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 
 const responses = { 200: HealthSchema, 503: HealthSchema };
 

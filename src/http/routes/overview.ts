@@ -3,7 +3,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import type { FrameAnalysis } from '../../analysis/types.js';
 import type { HttpDeps } from '../deps.js';
 import { ErrorSchema } from '../schemas.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 
 /** Viewers within this time get the same answer. */
 const SHARED_MS = 500;

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { FastifyRequest } from 'fastify';
 import { SightlineError } from '../../errors.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 
 /** Of the clone: set-up builds it there (setup/steps/web_build.mjs). */
 export const PAGES_DIR = fileURLToPath(new URL('../../../../build/web/', import.meta.url));

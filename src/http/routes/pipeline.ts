@@ -2,7 +2,7 @@
 import type { HttpDeps } from '../deps.js';
 import { BaselinesSchema, ErrorSchema, PipelineSchema } from '../schemas.js';
 import { configRoutes } from './config.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 
 export function pipelineRoutes(app: Server, deps: HttpDeps): void {
   const { pipeline, baselines } = deps;

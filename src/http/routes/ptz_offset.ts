@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox';
 import { OffsetRequestSchema } from '../../ptz/offset_request.js';
 import type { HttpDeps } from '../deps.js';
 import { ErrorSchema } from '../schemas.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 
 /** Pictures are large: 64 views of a megabyte, in base64. */
 const BODY_LIMIT_BYTES = 96 * 2 ** 20;

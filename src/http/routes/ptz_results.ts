@@ -2,7 +2,7 @@
 import { Type } from '@sinclair/typebox';
 import type { HttpDeps } from '../deps.js';
 import { ErrorSchema } from '../schemas.js';
-import type { Server } from '../server.js';
+import type { Server } from '../typed_server.js';
 
 const errors = { 400: ErrorSchema, 401: ErrorSchema, 403: ErrorSchema };
 const closed = { additionalProperties: false } as const;
