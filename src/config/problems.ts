@@ -12,6 +12,10 @@ interface Leaf extends TSchema {
   minLength?: number;
   maxLength?: number;
   minProperties?: number;
+  minItems?: number;
+  maxItems?: number;
+  /** In words what a text has to look like, where a pattern says it to machines alone. */
+  'x-expected'?: string;
   anyOf?: Leaf[];
   const?: unknown;
   items?: Leaf;
@@ -28,7 +32,7 @@ export function problemsOf(schema: TSchema, value: unknown, sources: ReadonlyMap
     const path = dotted(error.path);
     if (found.has(path)) continue;
     if (error.type === ValueErrorType.ObjectAdditionalProperties) found.set(path, `${path}: no such key${suggestion(schema, path)}`);
-    else found.set(path, problem(path, sources, describe(error.schema), received(error.value, leafAt(schema, path)?.secret === true)));
+    else found.set(path, problem(path, sources, describe(error.schema), received(error.value, leafAt(schema, path)?.secret === true, isCounted(error.schema))));
   }
   for (const { path, leaf, item } of texts(schema, value, '')) {
     const expected = leaf.rule === undefined || found.has(path) ? undefined : RULES[leaf.rule]?.(item);
@@ -57,20 +61,26 @@ export function describe(leaf: Leaf): string {
     case 'boolean':
       return 'true or false';
     case 'string':
-      return `text of ${leaf.minLength ?? 0} to ${leaf.maxLength ?? 'any number of'} characters`;
+      return leaf['x-expected'] ?? `text of ${leaf.minLength ?? 0} to ${leaf.maxLength ?? 'any number of'} characters`;
     case 'array':
-      return leaf.items?.properties === undefined ? `a list of different ${leaf.items === undefined ? 'values' : describe(leaf.items).replace('one of ', '')}` : `a list of objects with ${Object.keys(leaf.items.properties).join(', ')}`;
+      if (leaf.items?.properties === undefined) return `a list of different ${leaf.items === undefined ? 'values' : describe(leaf.items).replace('one of ', '')}`;
+      return `a list of ${leaf.maxItems === undefined ? '' : `${leaf.minItems ?? 0} to ${leaf.maxItems} `}objects with ${Object.keys(leaf.items.properties).join(', ')}`;
     default:
       return leaf.minProperties === undefined ? 'an object' : `an object with at least ${leaf.minProperties} field`;
   }
 }
 
+/** Where the words of a list say how many it may have. */
+function isCounted({ maxItems, items }: Leaf): boolean {
+  return maxItems !== undefined && items?.properties !== undefined;
+}
+
 /** What came, in words. */
-function received(value: unknown, secret: boolean): string {
+function received(value: unknown, secret: boolean, counted = false): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   if (typeof value === 'number' && !Number.isFinite(value)) return 'no finite number';
-  if (typeof value === 'object') return Array.isArray(value) ? 'a list' : 'an object';
+  if (typeof value === 'object') return Array.isArray(value) ? (counted ? `a list of ${value.length}` : 'a list') : 'an object';
   if (secret) return typeof value === 'string' ? `a text of ${value.length} characters` : `a ${typeof value}`;
   const shown = JSON.stringify(typeof value === 'string' ? maskUrls(value) : value);
   return shown.length > 60 ? `${shown.slice(0, 57)}..."` : shown;

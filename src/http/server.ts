@@ -83,7 +83,9 @@ export async function createServer(deps: HttpDeps): Promise<Server> {
     reply.code(404).header('vary', 'accept');
     if (missing !== undefined && fromAddressBar(request)) return reply.type('text/html; charset=utf-8').send(missing);
     const path = request.url.split('?', 1)[0] ?? '';
-    return reply.send(body('NOT_FOUND', `there is no ${request.method} ${path.slice(0, 200)}`));
+    const message = `there is no ${request.method} ${path.slice(0, 200)}`;
+    // The clients of the calibration read `detail`.
+    return reply.send({ ...(CALIBRATION_PATHS.test(path) ? { detail: message } : {}), ...body('NOT_FOUND', message) });
   });
   app.setErrorHandler<FastifyError | SightlineError>((error, request, reply) => {
     const { status, code, message } = answerTo(error);

@@ -10,7 +10,7 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
     const value: unknown = httpPart === 'body' ? (given ?? {}) : withNumbers(schema, given);
     const problems = problemsOf(schema, value);
     if (problems.length === 0) return { value };
-    return { error: new SightlineError('REQUEST_INVALID', problems.join('; '), { details: { problems } }) };
+    return { error: new SightlineError('REQUEST_INVALID', problems.join('; '), { details: { problems, part: httpPart } }) };
   };
 };
 

@@ -107,6 +107,59 @@ t.test('what is wrong is a 4xx that names the field, and nothing is lost', async
   t.match((await world.call('GET', '/api/calibration/verify/nobody')).body, { exists: false, candidate_id: null, has_screen_info: false, detail: /not found/ });
 });
 
+t.test('one bad frame of a batch does not take the others with it', async (t) => {
+  const world = await openWorld();
+  t.teardown(() => world.close());
+  const session_id = await begin(world, 'mixed');
+  const [good, text, place, time, last] = framesOf(0, 5) as [object, object, object, object, object];
+  const frames = [good, { ...text, frame_data: '*** no base64 ***' }, { ...place, target_position: { x: 9_000, y: 1 } }, { ...time, timestamp: 'yesterday at noon' }, last];
+  const { status, body } = await world.call('POST', '/api/calibration/frames/batch', { session_id, candidate_id: 'mixed', frames });
+  t.match({ status, body }, {
+    status: 200,
+    body: {
+      batch_size: 5, successful_frames: 2,
+      results: [
+        { success: true, frame_index: 0 }, { success: false, frame_index: 1, error_code: 'not_a_picture', error: /^frame_data: expected base64/ },
+        { success: false, frame_index: 2, error_code: 'invalid', error: /^target_position: / }, { success: false, frame_index: 3, error_code: 'invalid', error: /^timestamp: / }, { success: true, frame_index: 4 },
+      ],
+    },
+  });
+  t.equal((await world.call('GET', `/api/calibration/session/${session_id}`)).body.frames, 2);
+});
+
+t.test('a number that another target has used is refused, not taken for a repeat', async (t) => {
+  const world = await openWorld();
+  t.teardown(() => world.close());
+  const session_id = await begin(world, 'numbered');
+  const send = (target: number) => world.call('POST', '/api/calibration/frames/batch', { session_id, candidate_id: 'numbered', frames: framesOf(target, 3).map((frame, frame_index) => ({ ...frame, frame_index })) });
+  t.match((await send(0)).body, { successful_frames: 3 });
+  t.match((await send(0)).body, { successful_frames: 3, results: [{ duplicate: true }, { duplicate: true }, { duplicate: true }] }, 'a repeat');
+  t.match((await send(1)).body, { successful_frames: 0, results: [{ success: false, error_code: 'index_taken', error: /^frame_index: .* 0 is a frame of target 0/ }, { success: false }, { success: false }] });
+  t.match(world.service.status().frames, { stored: 3, repeated: 3, refused: { index_taken: 3 } });
+  const twice = [framesOf(0, 1), framesOf(0, 1), framesOf(1, 1)].map(([frame]) => ({ ...frame, frame_index: 50 }));
+  t.match((await world.call('POST', '/api/calibration/frames/batch', { session_id, candidate_id: 'numbered', frames: twice })).body, { successful_frames: 2, results: [{ success: true }, { duplicate: true }, { error_code: 'index_taken' }] }, 'in one batch too');
+  const beside = await Promise.all([0, 1].map((target) => world.call('POST', '/api/calibration/frame', { session_id, candidate_id: 'numbered', ...framesOf(target, 1)[0], frame_index: 60 })));
+  t.same(beside.map(({ body }) => body.error_code ?? 'stored').sort(), ['index_taken', 'stored'], 'and in requests beside each other');
+  t.equal((await world.call('GET', `/api/calibration/session/${session_id}`)).body.frames, 5);
+});
+
+t.test('what is wrong is told where it is: in the body, the path or the query', async (t) => {
+  const world = await openWorld();
+  t.teardown(() => world.close());
+  const session_id = await begin(world, 'told');
+  const problem = async (...asked: Parameters<typeof world.call>) => {
+    const { status, body } = await world.call(...asked);
+    return { status, ...(body.detail as { loc: string[]; msg: string }[])[0] };
+  };
+  t.match(await problem('GET', '/api/calibration/session/xyz'), { status: 422, loc: ['path', 'id'], msg: 'expected a UUID, as session/create answers it, received "xyz"' });
+  t.match(await problem('GET', '/api/calibration/verify/a%2Fb'), { status: 422, loc: ['path', 'candidate_id'], msg: /without slash/ });
+  t.match(await problem('POST', `/api/calibration/session/${session_id}/link`), { status: 422, loc: ['query', 'interview_id'], msg: /received nothing/ });
+  t.match(await problem('POST', '/api/calibration/frames/batch', { session_id, candidate_id: 'told', frames: [] }), { status: 422, loc: ['body', 'frames'], msg: /a list of 1 to 60 objects .*received a list of 0$/ });
+  t.match(await problem('POST', '/api/calibration/session/create', 'candidate_id=x', { 'content-type': 'application/x-www-form-urlencoded' }), { status: 422, msg: /^expected application\/json/ });
+  t.match(await problem('POST', '/api/calibration/session/create', '{', { 'content-type': 'application/json' }), { status: 422, loc: ['body'], msg: /^expected JSON/ });
+  t.match((await world.call('GET', '/api/calibration/validate/x')).body, { detail: /^there is no GET/, error: { code: 'NOT_FOUND' } }, 'existing clients read detail');
+});
+
 t.test('a frame as a form', async (t) => {
   const world = await openWorld();
   t.teardown(() => world.close());

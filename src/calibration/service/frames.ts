@@ -20,7 +20,7 @@ export interface FrameAnswer {
   timestamp: string;
   /** Why not, in words that the existing clients show. */
   error?: string;
-  /** Stable: `no_face`, `no_gaze`, `not_a_picture`, `busy`, `unavailable`. */
+  /** Stable: `no_face`, `no_gaze`, `not_a_picture`, `invalid`, `index_taken`, `busy`, `unavailable`. */
   error_code?: string;
   frame_shape?: [number, number];
   /** Stored before: this is the frame that was stored then. */
@@ -55,24 +55,39 @@ export class Frames {
     this.counts = deps.counts.frames;
   }
 
-  /** One answer a frame, in their order; resolves when what was accepted is on the disk. @throws what concerns the whole session */
+  /**
+   * One answer a frame, in their order; resolves when what was accepted is on the disk. What is wrong with a frame among several is its own answer; a single one is refused.
+   * @throws what concerns the whole session; REQUEST_INVALID for a single frame
+   */
   async process(live: LiveSession, frames: readonly IncomingFrame[]): Promise<FrameAnswer[]> {
     const arrived_ms = this.deps.now_ms();
     const { session_id } = live.session;
     const before = await this.stored(session_id, frames);
-    const looked = await Promise.all(frames.map(async (frame) => (before.has(frame.frame_index) ? null : this.look(frame.image, live.session.candidate_id))));
-    const records: FrameRecord[] = [];
+    const looked = await Promise.all(frames.map(async (frame) => (before.has(frame.frame_index) || frame.fault !== undefined ? null : this.look(frame.image, live.session.candidate_id))));
+    const fresh = new Map<number, FrameRecord>();
     const answers = frames.map((frame, index) => {
-      const known = before.get(frame.frame_index);
-      if (known !== undefined) return { ...accepted(known, live), duplicate: true };
-      const seen = looked[index] as StillResult;
-      const made = this.record(live, frame, seen, arrived_ms);
-      if ('record' in made) records.push(made.record);
+      const known = before.get(frame.frame_index) ?? fresh.get(frame.frame_index);
+      if (known !== undefined) return this.repeat(live, frame, known, arrived_ms);
+      if (frame.fault !== undefined) return this.refuse(frame, 'not_a_picture', frame.fault, arrived_ms);
+      const made = this.checked(live, frame, looked[index] as StillResult, arrived_ms, frames.length === 1);
+      if ('record' in made) fresh.set(frame.frame_index, made.record);
       return 'record' in made ? accepted(made.record, live) : this.refuse(frame, made.code, made.error, arrived_ms, made.shape);
     });
-    if (records.length > 0) await this.store(live, records);
-    this.counts.repeated += before.size;
-    return answers;
+    const others = fresh.size === 0 ? [] : await this.store(live, [...fresh.values()]);
+    if (others.length === 0) return answers;
+    // A request beside this one was faster with the same numbers: what it stored counts.
+    const kept = await this.stored(session_id, frames);
+    return answers.map((answer, index) => {
+      const [frame, known] = [frames[index], kept.get(answer.frame_index)];
+      return frame !== undefined && known !== undefined && others.includes(answer.frame_index) && answer.duplicate !== true ? this.repeat(live, frame, known, arrived_ms) : answer;
+    });
+  }
+
+  /** A frame of another target is not the one that was stored: to answer as if it were would lose it without a word. */
+  private repeat(live: LiveSession, frame: IncomingFrame, known: FrameRecord, arrived_ms: number): FrameAnswer {
+    if (known.target_index !== frame.target_index) return this.refuse(frame, 'index_taken', indexTaken(known), arrived_ms);
+    this.counts.repeated++;
+    return { ...accepted(known, live), duplicate: true };
   }
 
   private async look(image: Uint8Array, candidate_id: string): Promise<StillResult> {
@@ -89,18 +104,28 @@ export class Frames {
     return new Map(found.map((record) => [record.frame_index, record]));
   }
 
-  private async store(live: LiveSession, records: FrameRecord[]): Promise<void> {
+  /** @returns numbers that were there before */
+  private async store(live: LiveSession, records: FrameRecord[]): Promise<number[]> {
     const { session_id } = live.session;
     const stored = await this.deps.journal.add(session_id, records);
     if (stored.outcome === 'stored') {
       this.counts.stored += records.length - stored.repeated.length;
-      this.counts.repeated += stored.repeated.length;
-      return;
+      return stored.repeated;
     }
     this.deps.live.forget(session_id);
     if (stored.outcome === 'gone') throw new SightlineError('CALIBRATION_SESSION_NOT_FOUND', 'session_id: the session was deleted meanwhile');
     if (stored.outcome === 'completed') throw new SightlineError('CALIBRATION_SESSION_STATE', 'session_id: expected a session that is in progress, received one that is completed');
     throw new SightlineError('CALIBRATION_LIMIT', 'session_id: the session has as many frames as it can hold (calibration.frames_per_session)');
+  }
+
+  /** @throws REQUEST_INVALID where the frame is alone */
+  private checked(live: LiveSession, frame: IncomingFrame, seen: StillResult, arrived_ms: number, alone: boolean): ReturnType<Frames['record']> {
+    try {
+      return this.record(live, frame, seen, arrived_ms);
+    } catch (error) {
+      if (alone || !(error instanceof SightlineError && error.code === 'REQUEST_INVALID')) throw error;
+      return { code: 'invalid', error: error.message };
+    }
   }
 
   private record(live: LiveSession, frame: IncomingFrame, seen: StillResult, arrived_ms: number): { record: FrameRecord } | { code: string; error: string; shape?: [number, number] } {
@@ -135,6 +160,10 @@ export class Frames {
     const { frame_index, target_index, target_position } = frame;
     return { success: false, error, error_code, frame_index, target_index, target_position, timestamp: new Date(now_ms).toISOString(), ...(shape === undefined ? {} : { frame_shape: shape }) };
   }
+}
+
+function indexTaken({ frame_index, target_index }: FrameRecord): string {
+  return `frame_index: expected a number that the session has not used, ${frame_index} is a frame of target ${target_index}; count on from one target to the next`;
 }
 
 function accepted(record: FrameRecord, live: LiveSession): FrameAnswer {

@@ -84,6 +84,8 @@ export interface IncomingFrame {
   target_index: number;
   target_position: Position;
   image: Uint8Array;
+  /** Why there is no picture in what was sent; it is answered for this frame alone. */
+  fault?: string | undefined;
   /** ISO 8601 or milliseconds; undefined = when it arrived. */
   timestamp?: string | number | undefined;
 }

@@ -9,6 +9,8 @@ import type { Server } from '../typed_server.js';
 
 /** Paths that calibration answers for, and that its tokens open. */
 export const CALIBRATION_PATHS = /^\/api\/(calibration|screen|ping)(\/|$)/;
+/** Parts of a request as Fastify calls them, and as the existing clients do. */
+const PART: Readonly<Record<string, string>> = { params: 'path', querystring: 'query', headers: 'header' };
 /** Callers whose rate is kept count of. */
 const CALLERS_MAX = 10_000;
 
@@ -33,10 +35,10 @@ export async function calibrationAccess(app: Server, { calibration, log }: HttpD
     callers.set(request, await service().caller(request.headers.authorization));
   });
   app.setErrorHandler<Error & { statusCode?: number; code?: string; status?: number; validation?: unknown }>((error, request, reply) => {
-    const { status, code, message } = answerTo(error);
+    const { status, code, message, problems } = answerTo(error);
     if (status >= 500) log.error({ err: error, code, method: request.method, route: request.routeOptions.url ?? '' }, 'request failed');
     if (status === 401) reply.header('www-authenticate', 'Bearer');
-    return reply.code(status).send({ detail: status === 422 ? problemList(message) : message, error: { code, message } });
+    return reply.code(status).send({ detail: status === 422 ? problems : message, error: { code, message } });
   });
   if (calibration !== undefined) {
     await app.register(rateLimit, {
@@ -73,7 +75,13 @@ function isPing({ url }: FastifyRequest): boolean {
 }
 
 /** A malformed request is a 422 here, as the existing clients know it; what is wrong with the data itself keeps its own status. */
-function answerTo(error: Error & { statusCode?: number; code?: string; status?: number }): { status: number; code: string; message: string } {
+function answerTo(error: Error & { statusCode?: number; code?: string; status?: number }): { status: number; code: string; message: string; problems: Problem[] } {
+  const answer = wordsOf(error);
+  const { problems = [answer.message], part = 'body' } = (error instanceof SightlineError ? error.details : undefined) as { problems?: string[]; part?: string } | undefined ?? {};
+  return { ...answer, problems: problems.map((problem) => located(problem, PART[part] ?? part)) };
+}
+
+function wordsOf(error: Error & { statusCode?: number; code?: string; status?: number }): { status: number; code: string; message: string } {
   if (error.name === 'SightlineError') {
     const status = error.code === 'REQUEST_INVALID' ? 422 : (error.status ?? 500);
     // What a 503 says is for the asker; the words of other faults of ours may name files.
@@ -83,13 +91,20 @@ function answerTo(error: Error & { statusCode?: number; code?: string; status?: 
   const status = error.statusCode ?? 500;
   if (status >= 500) return { status: 500, code: 'INTERNAL', message: 'an unexpected fault; the log has the cause' };
   if (status === 413) return { status, code: 'REQUEST_TOO_LARGE', message: 'body: expected a smaller one (calibration.body_limit_kib)' };
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return { status: 422, code: 'REQUEST_INVALID', message: 'content-type: expected application/json, received another one or none' };
   const message = error instanceof SyntaxError || error.code === 'FST_ERR_CTP_INVALID_JSON_BODY' ? 'body: expected JSON, received text that does not parse' : error.message;
   return { status: 422, code: 'REQUEST_INVALID', message };
 }
 
-function problemList(message: string): { loc: string[]; msg: string; type: string }[] {
-  return message.split('; ').map((problem) => {
-    const [, field, words] = /^([\w.[\]-]{1,80}): (.*)$/s.exec(problem) ?? [];
-    return { loc: ['body', ...(field ?? '').split('.').filter((part) => part !== '')], msg: words ?? problem, type: 'value_error' };
-  });
+/** As the existing clients know it; `loc` begins with the part of the request. */
+interface Problem {
+  loc: string[];
+  msg: string;
+  type: string;
+}
+
+function located(problem: string, part: string): Problem {
+  const [, field, words] = /^([\w.[\]-]{1,80}): (.*)$/s.exec(problem) ?? [];
+  const path = (field ?? '').split('.').filter((name) => name !== '' && name !== part);
+  return { loc: [part, ...path], msg: words ?? problem, type: 'value_error' };
 }

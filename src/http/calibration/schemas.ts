@@ -9,9 +9,9 @@ const closed = { additionalProperties: false } as const;
 const open = { additionalProperties: true } as const;
 
 /** Neither a path nor an invisible character, no blank at the ends: it becomes part of file names and a key that databases pad. */
-export const CandidateId = Type.String({ minLength: 1, maxLength: 255, pattern: '^(?!\\.{1,2}$)(?! )[^\\u0000-\\u001f\\u007f/\\\\]+(?<! )$', description: 'candidate' });
-const Uuid = Type.String({ pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$', description: 'session id, a UUID' });
-const Text = (description: string, maxLength = 255) => Type.String({ minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f]+$', description });
+export const CandidateId = Type.String({ minLength: 1, maxLength: 255, pattern: '^(?!\\.{1,2}$)(?! )[^\\u0000-\\u001f\\u007f/\\\\]+(?<! )$', 'x-expected': 'text of 1 to 255 characters without slash, backslash, control characters and blanks at its ends', description: 'candidate' });
+const Uuid = Type.String({ pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$', 'x-expected': 'a UUID, as session/create answers it', description: 'session id, a UUID' });
+const Text = (description: string, maxLength = 255) => Type.String({ minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f]+$', 'x-expected': `text of 1 to ${maxLength} characters without control characters`, description });
 const OrNull = <T extends TSchema>(schema: T, description: string) => Type.Optional(Type.Union([schema, Type.Null()], { description }));
 const Time = Type.Union([Type.String({ minLength: 10, maxLength: 40 }), Type.Number()], { description: 'ISO 8601 or milliseconds since 1970' });
 
@@ -77,7 +77,7 @@ const screen = {
   diagonal_inches: OrNull(Type.Number({ exclusiveMinimum: 0, maximum: 10_000 }), 'inches'),
   monitor_name: OrNull(Type.String({ maxLength: 255 }), 'default Unknown'),
   camera_position: OrNull(Text('where the camera is', 64), 'default top-center'),
-  distance_cm: OrNull(Type.Union([Type.String({ pattern: '^\\d{1,4}(\\.\\d{1,6})?$' }), Type.Number({ exclusiveMinimum: 0, maximum: 9_999 })]), 'eyes to screen, default 60'),
+  distance_cm: OrNull(Type.Union([Type.String({ pattern: '^\\d{1,4}(\\.\\d{1,6})?$', 'x-expected': 'centimetres as text, such as "60"' }), Type.Number({ exclusiveMinimum: 0, maximum: 9_999 })]), 'eyes to screen, default 60'),
   collection_method: OrNull(Type.Union([Type.Literal('automatic'), Type.Literal('manual')]), 'default automatic'),
 };
 export const ScreenBody = Type.Object({ candidate_id: CandidateId, ...screen }, open);
@@ -154,7 +154,7 @@ const QualitySchema = Type.Object({
 const Numbers = Type.Array(Type.Number());
 const frameAnswer = {
   success: Type.Boolean(), frame_index: Type.Integer(), target_index: Type.Integer(), target_position: Type.Object({ x: Type.Number(), y: Type.Number() }), timestamp: Type.String(),
-  error: Type.Optional(Type.String()), error_code: Type.Optional(Type.String({ description: 'no_face, no_gaze, not_a_picture, busy or unavailable' })),
+  error: Type.Optional(Type.String()), error_code: Type.Optional(Type.String({ description: 'no_face, no_gaze, not_a_picture, invalid, index_taken, busy or unavailable' })),
   frame_shape: Type.Optional(Type.Array(Type.Integer(), { description: '[height, width]' })), duplicate: Type.Optional(Type.Boolean({ description: 'stored before; this is what was stored then' })),
   gaze_vector: Type.Optional(Type.Array(Type.Number(), { description: 'unit vector in the camera\'s axes, z negative' })), normalized_gaze_angles: Type.Optional(Numbers), angle_to_vector: Type.Optional(Numbers),
   landmarks: Type.Optional(Type.Array(Numbers)), head_pose_rot: Type.Optional(Type.Object({ yaw: Type.Number(), pitch: Type.Number(), roll: Type.Number() }, { description: 'radians' })), bbox: Type.Optional(Numbers),

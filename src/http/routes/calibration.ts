@@ -123,7 +123,7 @@ function frameRoutes(app: Server, { service, caller }: CalibrationAccess, bodyLi
     async (request) => {
       const { session_id, candidate_id, frames } = request.body;
       const named = session_id ?? frames.find((frame) => frame.session_id !== undefined)?.session_id;
-      const { answers, recommended_fps, session_id: used } = await service().frames(caller(request), { session_id: named, candidate_id, frames: frames.map((frame, index) => incoming(frame, `frames.${index}.frame_data`)) });
+      const { answers, recommended_fps, session_id: used } = await service().frames(caller(request), { session_id: named, candidate_id, frames: frames.map(tolerant) });
       return { session_id: used, batch_size: answers.length, successful_frames: answers.filter(({ success }) => success).length, results: answers, recommended_fps, guidance: answers.at(-1)?.guidance ?? null };
     },
   );
@@ -175,6 +175,17 @@ function one({ answers, recommended_fps }: Answers) {
 function incoming(frame: { frame_data: string; frame_index: number; target_index: number; target_position: { x: number; y: number }; timestamp?: string | number | undefined }, field: string): IncomingFrame {
   const { frame_data, frame_index, target_index, target_position: { x, y }, timestamp } = frame;
   return { frame_index, target_index, target_position: { x, y }, image: imageOf(frame_data, field), timestamp };
+}
+
+/** Of a batch: a frame whose text is no base64 is answered by itself and does not take the others with it. */
+function tolerant(frame: Parameters<typeof incoming>[0]): IncomingFrame {
+  try {
+    return incoming(frame, 'frame_data');
+  } catch (error) {
+    if (!(error instanceof SightlineError)) throw error;
+    const { frame_index, target_index, target_position: { x, y }, timestamp } = frame;
+    return { frame_index, target_index, target_position: { x, y }, image: new Uint8Array(), fault: error.message, timestamp };
+  }
 }
 
 function numeric(name: string, value: unknown): unknown {
