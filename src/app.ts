@@ -14,6 +14,7 @@ import { configWarnings } from './config/rules.js';
 import { providersOf, type Config } from './config/schema.js';
 import { applyConfig } from './apply.js';
 import { openEyeTracking } from './eye_tracking.js';
+import { listen, tryAddress } from './http/listen.js';
 import { createServer } from './http/server.js';
 import { historyReading, httpDeps } from './http_deps.js';
 import { poolInputs, startEngine } from './inference/engine.js';
@@ -75,6 +76,7 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
 
   const lock = lockState(config.state_dir);
   closers.push('state folder', 100, () => { lock.release(); });
+  await tryAddress(config.server);
   const store = await openStore({ file: path.join(config.state_dir, 'sightline.db'), log });
   closers.push('store', 2_000, () => store.close());
   const manifest = await loadModels({ root: options.root, models: config.models, cache_dir: path.join(config.state_dir, 'models'), log });
@@ -121,7 +123,7 @@ async function open(options: AppOptions, closers: Closers): Promise<App> {
   closers.push('ptz offset checks', 1_000, () => stages.ptz_offset.close());
   const server = await createServer(httpDeps(stages));
   closers.push('http', 1_000, () => server.close());
-  const url = await server.listen({ host: config.server.host, port: config.server.port });
+  const url = await listen(server, config.server);
   const housekeeping = setInterval(() => {
     stages.frames.keepOnly(new Set(stages.cameras.statuses().map((camera) => camera.camera_id)));
     stages.repeats.sweep();

@@ -81,7 +81,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       await closers.closeAll();
       return 0;
     }
-    log.error({ err: error, code: error instanceof SightlineError ? error.code : 'INTERNAL' }, 'the daemon could not start');
+    // A code and a sentence say it all; the stack is for whoever looks for a fault of ours.
+    if (error instanceof SightlineError) log.error({ code: error.code }, `the daemon could not start: ${error.message}`);
+    else log.error({ err: error, code: 'INTERNAL' }, 'the daemon could not start');
+    log.debug({ err: error }, 'where it failed');
     cut = cutOff(log);
     await closers.closeAll();
     return error instanceof SightlineError && error.status === 400 ? 2 : 1;

@@ -67,6 +67,8 @@ export const ERRORS = {
   SERVICE_INSTALL: { status: 400, about: 'the systemd service cannot be installed or removed here; the message says why' },
   PAGES_MISSING: { status: 503, about: 'the web pages are not built' },
   STATE_IN_USE: { status: 409, about: 'another daemon uses this state folder' },
+  STATE_UNUSABLE: { status: 500, about: 'the state folder cannot be made or written; the message says why' },
+  LISTEN_FAILED: { status: 500, about: 'the HTTP server cannot listen where server.host and server.port say; the message says why' },
   IMAGE_UNREADABLE: { status: 400, about: 'a picture is empty, too large, or does not decode' },
   IMAGE_SIZE: { status: 400, about: 'a picture has another size than its camera' },
   OPENCV_UNAVAILABLE: { status: 503, about: 'the OpenCV process or a file that it needs cannot be loaded; the message says why' },

@@ -2,11 +2,12 @@
  * The embedded database: one SQLite file for the camera registry, the outbox and the dead letters, read and written through
  * Kysely. Calls on one store are answered in order on the calling thread; a commit has been synced to the disk when it returns.
  */
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { Kysely, SqliteDialect, type Transaction } from 'kysely';
 import { SightlineError } from '../errors.js';
+import { makeFolder } from './folder.js';
 import { migrate } from './migrate.js';
 import { MIGRATIONS } from './migrations/index.js';
 import type { StoreTables } from './schema.js';
@@ -44,7 +45,7 @@ export interface Store {
 export async function openStore({ file, log }: StoreOptions): Promise<Store> {
   let sqlite: Sqlite.Database | undefined;
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(file));
     closeSync(openSync(file, 'a', 0o600));
     chmodSync(file, 0o600);
     sqlite = new Sqlite(file, { timeout: BUSY_TIMEOUT_MS });

@@ -3,10 +3,11 @@
  * file in the state folder that only its owner reads, made at the first start.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, fsyncSync, linkSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { SightlineError } from '../errors.js';
+import { makeFolder } from './folder.js';
 
 export const KEY_FILE = 'state.key';
 const KEY_BYTES = 32;
@@ -56,7 +57,7 @@ export function createVault(key: Buffer): Vault {
  */
 export function stateKey(state_dir: string): Buffer {
   const file = join(state_dir, KEY_FILE);
-  mkdirSync(state_dir, { recursive: true, mode: 0o700 });
+  makeFolder(state_dir);
   if (!existsSync(file)) make(file);
   const mode = statSync(file).mode & 0o777;
   if ((mode & 0o077) !== 0) throw new SightlineError('STATE_KEY', `${file}: expected mode 600, received ${mode.toString(8)}: others may have read the key; "chmod 600" it if you are sure that nobody has`);

@@ -115,6 +115,19 @@ t.test('bad configuration: all problems at once, exit 2, nothing started', async
   t.notOk(existsSync(path.join(state, 'state')));
 });
 
+t.test('a port that is taken: told at once, before the long part of the start', async (t) => {
+  const state = await mkdtemp(path.join(tmpdir(), 'sightline-port-'));
+  t.teardown(() => rm(state, { recursive: true, force: true }));
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => other.close());
+  const { port } = other.address() as { port: number };
+  const daemon = await start(t, [cli, 'run'], { STATE_DIR: state, PORT: String(port) });
+  t.equal(await daemon.exited, 1);
+  t.match(daemon.output(), new RegExp(`"code":"LISTEN_FAILED".*received ${port}, which another program uses`));
+  t.notMatch(daemon.output(), /capture ready|measuring|\\n {4}at /, 'no model is opened for it, and no stack is shown');
+});
+
 t.test('kill -9 while the receiver is away: a new start delivers everything that was recorded', { timeout: 400_000 }, async (t) => {
   const state = await mkdtemp(path.join(tmpdir(), 'sightline-kill-'));
   t.teardown(() => rm(state, { recursive: true, force: true }));

@@ -3,11 +3,12 @@
  * secret of this installation's own is made in the state folder, readable by its owner only.
  */
 import { createPublicKey, createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createRemoteJWKSet, jwtVerify, SignJWT, type JWTPayload, type JWTVerifyOptions, type JWTVerifyResult } from 'jose';
 import type { Config } from '../../config/schema.js';
 import { messageOf, SightlineError } from '../../errors.js';
+import { makeFolder } from '../../store/folder.js';
 
 export const ROLES = ['candidate', 'recording_bot', 'analyzer', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
@@ -115,7 +116,7 @@ function reasonOf(error: unknown): string {
 /** The installation's own secret; made at the first call. */
 export function localSecret(state_dir: string): KeyObject {
   const file = path.join(state_dir, SECRET_FILE);
-  mkdirSync(state_dir, { recursive: true, mode: 0o700 });
+  makeFolder(state_dir);
   try {
     writeFileSync(file, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' });
   } catch (error) {

@@ -2,11 +2,12 @@
  * The calibration database: MySQL or MariaDB where one is configured, else a SQLite file of its own in the state folder. What both can do is written once,
  * through Kysely; where their SQL differs (`upsert`, row locks) `dialect` decides.
  */
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import { messageOf, SightlineError } from '../../errors.js';
+import { makeFolder } from '../folder.js';
 import { migrate } from '../migrate.js';
 import { CALIBRATION_MIGRATIONS } from './migrations.js';
 import { migrateMysql, mysqlDb, type MysqlOptions } from './mysql.js';
@@ -68,7 +69,7 @@ function migrateSqlite(sqlite: Sqlite.Database, target?: number): { from: number
 }
 
 function openFile(file: string): Sqlite.Database {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(file));
   closeSync(openSync(file, 'a', 0o600));
   chmodSync(file, 0o600);
   const sqlite = new Sqlite(file, { timeout: BUSY_TIMEOUT_MS });
