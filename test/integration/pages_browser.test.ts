@@ -85,6 +85,7 @@ async function calibrateByKeyboard(t: Test, browser: Browser, url: string): Prom
   await page.keyboard.press('Enter');
   await page.locator('.sequence[data-step="1"]').waitFor({ timeout: 60_000 });
   await context.setOffline(true);
+  await page.getByText('no connection, pictures wait').waitFor({ timeout: 60_000 });
   await page.locator('.sequence[data-step="2"]').waitFor({ timeout: 60_000 });
   await context.setOffline(false);
 
@@ -138,7 +139,7 @@ async function waysOut(t: Test, browser: Browser, url: string): Promise<void> {
     await page.getByRole('checkbox').check();
     await page.getByRole('button', { name: 'Continue' }).click();
     await heading(page, 'Your screen');
-    if (name === 'denied') await picture(page, 'phone-screen');
+    if (name === 'denied') await uprightCard(t, page);
     await page.getByRole('button', { name: 'Continue' }).click();
     await heading(page, title);
     await picture(page, `phone-${name}`);
@@ -151,6 +152,18 @@ async function waysOut(t: Test, browser: Browser, url: string): Promise<void> {
     } else t.ok(await page.getByRole('button', { name: 'Try again' }).isVisible(), `${name}: there is a way on`);
     await context.close();
   }
+}
+
+/** A card that lies is wider than a phone: it is held upright, and nothing is cut. */
+async function uprightCard(t: Test, page: Page): Promise<void> {
+  await page.getByText('Use a bank card').click();
+  const [width = 0, height = 0] = await page.evaluate<number[]>(`(() => { const { width, height } = document.querySelector('.card-outline').getBoundingClientRect(); return [width, height]; })()`);
+  t.ok(Math.abs(width / height - 53.98 / 85.6) < 0.01, `${width} × ${height}: upright`);
+  t.match(await page.locator('.measured').textContent(), /^103 × 223 mm/, '324 px of long side are 85.6 mm');
+  for (const part of ['.card-outline', '.step input[type=range]']) t.ok(await page.evaluate(`(() => { const { left, right } = document.querySelector('${part}').getBoundingClientRect(); return left >= 0 && right <= innerWidth - 16; })()`), `${part} is whole`);
+  await picture(page, 'phone-card');
+  await page.getByText('I know my screen').click();
+  await picture(page, 'phone-screen');
 }
 
 async function operations(t: Test, browser: Browser, url: string): Promise<void> {
@@ -171,6 +184,7 @@ async function operations(t: Test, browser: Browser, url: string): Promise<void>
     t.same(await seriousFindings(page), [], `axe at ${viewport.width}`);
     t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), `nothing sticks out at ${viewport.width}`);
     await picture(page, `operations-${viewport.width}`);
+    await overloaded(t, page);
     await page.getByRole('button', { name: /^Open Test 1/ }).press('Enter');
     await page.getByRole('dialog').waitFor();
     t.same(await seriousFindings(page), [], `axe with a camera opened at ${viewport.width}`);
@@ -181,6 +195,22 @@ async function operations(t: Test, browser: Browser, url: string): Promise<void>
     t.same(forbidden, []);
     await context.close();
   }
+}
+
+/** What the daemon says of a machine that cannot keep up stands where one looks first, and codes are in words. */
+async function overloaded(t: Test, page: Page): Promise<void> {
+  await page.route('**/api/overview*', async (route) => {
+    const response = await route.fetch();
+    const body = (await response.json()) as { cameras: object[]; pipeline: object };
+    const [first, ...others] = body.cameras;
+    await route.fulfill({ response, json: { ...body, cameras: [{ ...first, state: 'backing_off', reason: 'CAPTURE_REFUSED' }, ...others], pipeline: { ...body.pipeline, slowed: 2, paused: 1, drops: { withheld: 7 } } } });
+  });
+  await page.getByText('This machine cannot keep up: 2 cameras are analysed less often, 1 not at all.').waitFor();
+  t.match(await page.locator('.tile').first().textContent(), /trying again.*nothing answers at its port/);
+  t.match(await page.locator('#pipeline').textContent(), /withheld7analysed less often, so that the machine keeps up/);
+  await picture(page, `operations-overloaded-${page.viewportSize()?.width}`);
+  await page.unroute('**/api/overview*');
+  await page.locator('.tile[data-state="streaming"]').nth(1).waitFor();
 }
 
 async function astray(t: Test, page: Page, url: string): Promise<void> {

@@ -174,7 +174,7 @@ t.test('metrics and description', async (t) => {
 t.test('the overview: one answer for the operations page, samples only from where the page is', async (t) => {
   const it = await world(t);
   const overview = (await it.get('/api/overview')).json() as { cameras: { marks: unknown[]; drops: number; risk_level: string }[]; samples: unknown[]; pipeline: unknown; callbacks: { backlog: number } };
-  t.match(overview, { version: '1.2.3<', ready: true, reasons: [], callbacks: { backlog: 1 }, samples: [SAMPLE], pipeline: { frames_per_s: 10, providers: { centernet: 'cpu' } } });
+  t.match(overview, { version: '1.2.3<', ready: true, reasons: [], callbacks: { backlog: 1 }, samples: [SAMPLE], pipeline: { frames_per_s: 10, providers: { centernet: 'cpu' }, slowed: 1, paused: 1 } });
   t.same(overview.cameras[0]?.marks, [
     { kind: 'face', box: [0.0016, 0.0056, 0.0047, 0.0111], label: 'happy', score: 0.9 },
     { kind: 'person', box: [0.0016, 0.0056, 0.0047, 0.0111], label: 'still', score: 0.8 },

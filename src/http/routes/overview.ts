@@ -61,6 +61,8 @@ export const OverviewSchema = Type.Object(
       p99_ms: Nullable(Type.Number()),
       drops: Type.Record(Type.String(), Type.Integer()),
       providers: Type.Record(Type.String(), Type.String(), { description: 'network → execution provider in use' }),
+      slowed: Type.Integer({ description: 'cameras analysed less often than wanted, because the machine cannot keep up' }),
+      paused: Type.Integer({ description: 'cameras not analysed at all, for the same reason' }),
     }),
     callbacks: Type.Object({
       backlog: Type.Integer(),
@@ -120,6 +122,8 @@ function momentOf({ version, health, cameras, analysis, pipeline, callbacks }: H
       p99_ms: flow.latency_ms.p99,
       drops: flow.drops,
       providers: Object.fromEntries(Object.entries(flow.providers).map(([network, { used }]) => [network, used])),
+      slowed: flow.degradation.slowed.length,
+      paused: flow.degradation.paused.length,
     },
     callbacks: {
       backlog, delivered, failed, dead_letters, oldest_age_s,

@@ -179,6 +179,7 @@ export function App(): ReactNode {
             else recording.current?.take(target.index, onScreen(target.at), image);
             return true;
           }}
+          offline={sending.problem !== ''}
           onDone={() => void finish()}
           onStop={() => { leaveFullscreen(); again(); }}
         />

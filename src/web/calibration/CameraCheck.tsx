@@ -22,14 +22,14 @@ export function CameraCheck({ camera, service, points, onPoints, onStart, onBack
   const select = useId();
   const start = useRef<HTMLButtonElement>(null);
   const live = camera.state === 'live';
-  useEffect(() => { if (live) start.current?.focus(); }, [live]);
+  useEffect(() => { if (live) start.current?.focus({ preventScroll: true }); }, [live]);
   if (camera.state !== 'live' && camera.state !== 'asking') return <NoCamera state={camera.state} onAgain={camera.again} onBack={onBack} />;
   return (
     <div className="step wide">
       <h2>Your camera</h2>
       <div className="preview-row">
         <div className="preview">
-          {live ? <Preview stream={camera.stream} /> : <p className="waiting" role="status">Please allow the camera in the question of your browser.</p>}
+          {live ? <Preview stream={camera.stream} /> : <p className="waiting" role="status">Your browser asks whether this page may use the camera. Please allow it.</p>}
         </div>
         <div className="quality">
           <p className={`guidance ${look === undefined ? '' : toneOf(look)}`} role="status" aria-live="polite">{look === undefined ? (live ? 'Looking for your face …' : 'Waiting for the camera …') : look.missing === '' ? look.quality?.guidance : look.missing}</p>
@@ -47,7 +47,7 @@ export function CameraCheck({ camera, service, points, onPoints, onStart, onBack
       <div className="field short">
         <label htmlFor={select}>Points</label>
         <select id={select} value={points} onChange={(event) => { onPoints(Number(event.target.value) as PointCount); }}>
-          {POINT_COUNTS.map((count) => <option key={count} value={count}>{count} points, about {count * 2 + 6} seconds{count === 4 ? '' : ', more exact'}</option>)}
+          {POINT_COUNTS.map((count) => <option key={count} value={count}>{count} points, {count * 2 + 6} seconds{count === 4 ? '' : ', more exact'}</option>)}
         </select>
       </div>
       <div className="actions">

@@ -42,14 +42,14 @@ export function Outcome({ points, checks, report, fit_problem, ratio, busy, prob
         <p>{fit_problem === '' ? advice : `No calibration could be made of it: ${fit_problem}`}</p>
       </div>
       <div className="result-row">
-        <Picture points={points} checks={checks} ratio={ratio} />
+        <Picture points={points} checks={checks} ratio={ratio} suspects={report !== null && report.repeat_targets.length > 0} />
         <div className="table" tabIndex={0} role="region" aria-label="Errors by point">
           <table>
             <thead><tr><th scope="col">point</th><th scope="col">off by</th><th scope="col">spread</th><th scope="col"><span className="visually-hidden">again</span></th></tr></thead>
             <tbody>
               {points.map((point, index) => (
                 <tr key={index} className={report?.repeat_targets.includes(index) === true ? 'suspect' : ''}>
-                  <th scope="row">{nameOf(point.target)}</th>
+                  <th scope="row">{nameOf(point.target)}{report?.repeat_targets.includes(index) === true && <span className="visually-hidden">, worth repeating</span>}</th>
                   <td>{errorOf(point)}</td>
                   <td>{point.spread_deg === null ? '–' : `${point.spread_deg.toFixed(1)}°`}</td>
                   <td><button type="button" disabled={busy !== ''} onClick={() => { onRedo(index); }} aria-label={`Repeat ${nameOf(point.target)}`}>Repeat</button></td>
@@ -79,14 +79,15 @@ export function Outcome({ points, checks, report, fit_problem, ratio, busy, prob
   );
 }
 
-function errorOf({ error_deg, error_px }: PointOutcome): string {
-  return error_deg === null ? 'no frames' : `${error_deg.toFixed(1)}° · ${Math.round(error_px ?? 0)} px`;
+/** The degrees and the pixels stay whole where there is room for one of them only. */
+function errorOf({ error_deg, error_px }: PointOutcome): ReactNode {
+  return error_deg === null ? 'no pictures' : <><span className="figure">{error_deg.toFixed(1)}°</span> <span className="figure">{Math.round(error_px ?? 0)} px</span></>;
 }
 
 /** Gazes beyond the picture by more than this share are drawn at its rim. */
 const RIM = 0.12;
 
-function Picture({ points, checks, ratio }: { points: readonly PointOutcome[]; checks: readonly PointOutcome[]; ratio: number }): ReactNode {
+function Picture({ points, checks, ratio, suspects }: { points: readonly PointOutcome[]; checks: readonly PointOutcome[]; ratio: number; suspects: boolean }): ReactNode {
   // The longer side counts 100, so that marks have the same size on a phone held upright.
   const [width, height] = ratio >= 1 ? [100, 100 / ratio] : [100 * ratio, 100];
   const x = (share: number): number => width * Math.max(-RIM, Math.min(1 + RIM, share));
@@ -107,7 +108,7 @@ function Picture({ points, checks, ratio }: { points: readonly PointOutcome[]; c
         {group(points, 'point')}
         {group(checks, 'held')}
       </svg>
-      <figcaption className="note">Circles: the dots. Diamonds: the checks. Crosses: where your gaze was found; small dots are single pictures.</figcaption>
+      <figcaption className="note">Circles: the dots. Diamonds: the checks. Crosses: where your gaze was found; small dots are single pictures.{suspects && ' Red names are worth repeating.'}</figcaption>
     </figure>
   );
 }

@@ -8,7 +8,7 @@ const CAMERA_PLACES: readonly (readonly [string, string])[] = [
   ['bottom-left', 'below, to the left'], ['bottom-right', 'below, to the right'], ['left', 'at the left edge'], ['right', 'at the right edge'], ['center', 'in the middle of the screen'],
 ];
 type Method = 'list' | 'card' | 'ruler';
-const METHODS: readonly (readonly [Method, string])[] = [['list', 'I know my screen'], ['card', 'Measure with a bank card'], ['ruler', 'Enter millimetres']];
+const METHODS: readonly (readonly [Method, string])[] = [['list', 'I know my screen'], ['card', 'Use a bank card'], ['ruler', 'Use a ruler']];
 
 export function detectedSize(): SizePx {
   return { width_px: window.screen.width, height_px: window.screen.height };
@@ -62,8 +62,9 @@ export function ScreenSetup({ problem, busy, onDone }: { problem: string; busy: 
       {method === 'card' && <CardRuler id={ids.card} card_px={card_px} onChange={setCard} />}
       {method === 'ruler' && (
         <div className="pair">
-          <Millimetres id={ids.width} label="Width of the picture, mm" value={typed.width_mm} onChange={(width_mm) => { setTyped({ ...typed, width_mm }); }} />
-          <Millimetres id={ids.height} label="Height of the picture, mm" value={typed.height_mm} onChange={(height_mm) => { setTyped({ ...typed, height_mm }); }} />
+          <p className="note">Measure the lit part of the screen, without its frame.</p>
+          <Millimetres id={ids.width} label="Width, mm" value={typed.width_mm} onChange={(width_mm) => { setTyped({ ...typed, width_mm }); }} />
+          <Millimetres id={ids.height} label="Height, mm" value={typed.height_mm} onChange={(height_mm) => { setTyped({ ...typed, height_mm }); }} />
         </div>
       )}
       <p className="measured" aria-live="polite">{Number.isFinite(size.width_mm * size.height_mm) ? `${size.width_mm} × ${size.height_mm} mm, ${diagonalOf(size)} inches across` : '–'}</p>
@@ -84,14 +85,23 @@ export function ScreenSetup({ problem, busy, onDone }: { problem: string; busy: 
   );
 }
 
+/** On a narrow screen the card is held upright: lying, it would be wider than the screen. */
+const UPRIGHT_BELOW_PX = 640;
+
+/** `card_px`: the long side of the card. */
 function CardRuler({ id, card_px, onChange }: { id: string; card_px: number; onChange: (px: number) => void }): ReactNode {
+  const [upright] = useState(() => window.innerWidth < UPRIGHT_BELOW_PX);
+  const short_px = (card_px * CARD_MM.height) / CARD_MM.width;
+  const [width, height] = upright ? [short_px, card_px] : [card_px, short_px];
   return (
     <div className="field">
-      <label htmlFor={id}>Hold a bank card to the screen and make the outline as wide as the card</label>
-      <svg className="card-outline" width={card_px} height={(card_px * CARD_MM.height) / CARD_MM.width} role="img" aria-label={`Outline of a card, ${card_px} pixels wide`}>
-        <rect x="1" y="1" width={card_px - 2} height={(card_px * CARD_MM.height) / CARD_MM.width - 2} rx={card_px * 0.037} />
-        <rect className="chip" x={card_px * 0.09} y={card_px * 0.22} width={card_px * 0.13} height={card_px * 0.1} rx="4" />
-      </svg>
+      <label htmlFor={id}>{upright ? 'Hold a bank card upright to the screen and make the outline as high as the card' : 'Hold a bank card to the screen and make the outline as wide as the card'}</label>
+      <div className="card-place">
+        <svg className="card-outline" width={width} height={height} role="img" aria-label={`Outline of a card, ${Math.round(width)} by ${Math.round(height)} pixels`}>
+          <rect x="1" y="1" width={width - 2} height={height - 2} rx={card_px * 0.037} />
+          <rect className="chip" x={width * (upright ? 0.4 : 0.09)} y={height * (upright ? 0.09 : 0.4)} width={card_px * (upright ? 0.1 : 0.13)} height={card_px * (upright ? 0.13 : 0.1)} rx="4" />
+        </svg>
+      </div>
       <input id={id} type="range" min="150" max="900" step="1" value={card_px} onChange={(event) => { onChange(Number(event.target.value)); }} />
       <p className="note">The arrow keys move it by one pixel. Any card of the usual size works: bank, health insurance, driving licence.</p>
     </div>

@@ -18,6 +18,8 @@ export interface SequenceProps {
   fps: () => number;
   /** Why no frame can be taken just now (full buffer, lost camera); empty = go on. */
   blocked: () => string;
+  /** Whether pictures wait because the server cannot be reached. */
+  offline: boolean;
   /** Takes a frame of a target that lies there on the screen. @returns false where the camera has none yet */
   capture: (target: Target, position: Position) => Promise<boolean>;
   onDone: () => void;
@@ -91,7 +93,7 @@ export function Sequence(props: SequenceProps): ReactNode {
         </svg>
       )}
       <div className="sequence-progress">
-        <p role="status" aria-live="polite">{target?.check === true ? 'Checking: ' : ''}Dot {Math.min(shown.step + 1, targets.length)} of {targets.length}{props.fps() < FPS_SLOW && ' · server busy, dots stay longer'}</p>
+        <p role="status" aria-live="polite">{target?.check === true ? 'Checking: ' : ''}Dot {Math.min(shown.step + 1, targets.length)} of {targets.length}{props.offline ? ' · no connection, pictures wait' : props.fps() < FPS_SLOW && ' · server busy, dots stay longer'}</p>
         <progress max={targets.length} value={shown.step + shown.share} aria-label="Progress" />
       </div>
       {shown.paused !== '' && (

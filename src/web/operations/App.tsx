@@ -4,8 +4,9 @@ import { SignIn } from '../shared/SignIn';
 import { Calibrations } from './Calibrations';
 import { Callbacks } from './Callbacks';
 import { Events } from './Events';
-import { age, number, words } from './format';
+import { age, number } from './format';
 import { PipelinePlots } from './PipelinePlots';
+import { asWords } from './plain';
 import { useOverview } from './polling';
 import { Ptz } from './Ptz';
 import type { Overview } from './types';
@@ -19,7 +20,7 @@ export function App(): ReactNode {
   if (status === 401) {
     return (
       <SignIn title="Sightline" problem={signedIn === 0 ? '' : 'This token was not accepted.'} onToken={() => { setSignedIn((times) => times + 1); }}>
-        <p>This daemon asks for its API token.</p>
+        <p>This daemon asks for its API token: <code>server.api_token</code> of its configuration, or <code>SIGHTLINE_API_TOKEN</code>.</p>
       </SignIn>
     );
   }
@@ -63,6 +64,7 @@ function Sections({ overview, samples }: { overview: Overview; samples: ReturnTy
         <Figure label="Callbacks waiting" value={number(callbacks.backlog)} tone={callbacks.oldest_age_s !== null && callbacks.oldest_age_s > 60 ? 'warn' : ''} />
         <Figure label="Oldest waits" value={callbacks.oldest_age_s === null || callbacks.backlog === 0 ? '–' : age(callbacks.oldest_age_s * 1000)} />
       </section>
+      <Overload pipeline={pipeline} />
       <Wall cameras={cameras} />
       <PipelinePlots samples={samples} pipeline={pipeline} />
       <Callbacks callbacks={callbacks} samples={samples} />
@@ -73,10 +75,17 @@ function Sections({ overview, samples }: { overview: Overview; samples: ReturnTy
   );
 }
 
+/** Less is analysed than was asked for: said where one looks first. */
+function Overload({ pipeline: { slowed, paused } }: { pipeline: Overview['pipeline'] }): ReactNode {
+  if (slowed + paused === 0) return null;
+  const parts = [slowed === 0 ? '' : `${slowed} ${slowed === 1 ? 'camera is' : 'cameras are'} analysed less often`, paused === 0 ? '' : `${paused} not at all`].filter((part) => part !== '');
+  return <p className="notice" role="status">This machine cannot keep up: {parts.join(', ')}. The pictures stay live.</p>;
+}
+
 function Readiness({ overview, stale }: { overview: Overview; stale: boolean }): ReactNode {
   if (stale) return <span className="pill warn">not connected</span>;
   if (overview.ready) return <span className="pill good">ready</span>;
-  return <span className="pill bad" title={overview.reasons.join(', ')}>not ready: {overview.reasons.slice(0, 2).map((reason) => words(reason)).join(', ')}</span>;
+  return <span className="pill bad" title={overview.reasons.join(', ')}>not ready: {overview.reasons.slice(0, 2).map((reason) => asWords(reason)).join(', ')}</span>;
 }
 
 function Figure({ label, value, tone = '' }: { label: string; value: string; tone?: string }): ReactNode {

@@ -1,8 +1,9 @@
 /** The newest gaze calibrations, without a word about whose they are. */
 import { type ReactNode } from 'react';
 import { json } from '../shared/api';
-import { moment, number, words } from './format';
+import { moment, number } from './format';
 import { Table } from './PipelinePlots';
+import { asWords } from './plain';
 import { usePolled } from './polling';
 
 interface SessionView {
@@ -28,7 +29,7 @@ export function Calibrations(): ReactNode {
           <Table
             caption="Newest calibrations" head={['begun', 'state', 'pictures', 'verdict', 'accuracy', 'session']}
             rows={sessions.map(({ session_id, created_at, frames, verdict, accuracy_deg, ...session }) => [
-              <time key="at" dateTime={created_at}>{moment(created_at)}</time>, <span key="state" className={`pill ${session.status === 'completed' ? 'good' : session.status === 'failed' ? 'bad' : ''}`}>{words(session.status)}</span>,
+              <time key="at" dateTime={created_at}>{moment(created_at)}</time>, <span key="state" className={`pill ${session.status === 'completed' ? 'good' : session.status === 'failed' ? 'bad' : ''}`}>{asWords(session.status)}</span>,
               number(frames), verdict ?? '–', accuracy_deg === null ? '–' : `${number(accuracy_deg, 1)}°`, session_id.slice(0, 8),
             ])}
           />

@@ -1,7 +1,8 @@
 /** The way to the receiver. */
 import { lazy, Suspense, type ReactNode } from 'react';
-import { age, number, words } from './format';
+import { age, number } from './format';
 import { Table } from './PipelinePlots';
+import { asWords } from './plain';
 import type { Overview, Sample } from './types';
 
 const Plot = lazy(async () => import('./Plot'));
@@ -22,10 +23,10 @@ export function Callbacks({ callbacks, samples }: { callbacks: Overview['callbac
             <dt>Waiting</dt><dd>{number(callbacks.backlog)}{callbacks.oldest_age_s === null || callbacks.backlog === 0 ? '' : `, the oldest for ${age(callbacks.oldest_age_s * 1000)}`}</dd>
             <dt>Delivered</dt><dd>{number(callbacks.delivered)}</dd>
             <dt>Failed attempts</dt><dd>{number(callbacks.failed)}</dd>
-            <dt>Dead letters</dt><dd>{number(callbacks.dead_letters)}</dd>
+            <dt>Dead letters</dt><dd>{number(callbacks.dead_letters)}{callbacks.dead_letters > 0 && <> (<code>npx sightline callbacks list</code> says why)</>}</dd>
           </dl>
-          {callbacks.targets.length === 0 ? <p className="note">No receiver is configured.</p> : (
-            <Table head={['receiver', 'state', 'last answer']} rows={callbacks.targets.map(({ url, state, last_status, last_error }) => [url, state === 'closed' ? 'well' : words(state), last_error === null ? (last_status ?? '–') : words(last_error)])} />
+          {callbacks.targets.length === 0 ? <p className="note">No receiver is configured (<code>php_system.callback_url</code>): results are shown here and sent to nobody.</p> : (
+            <Table head={['receiver', 'state', 'last answer']} rows={callbacks.targets.map(({ url, state, last_status, last_error }) => [url, state === 'closed' ? 'well' : asWords(state), last_error === null ? (last_status ?? '–') : asWords(last_error)])} />
           )}
         </div>
       </div>

@@ -1,8 +1,9 @@
 /** Recent events with the frame that raised each, and its clip. */
 import { useRef, useState, type ReactNode } from 'react';
 import { json, request, wordsOf } from '../shared/api';
-import { moment, number, words } from './format';
+import { moment, number } from './format';
 import { usePicture, useVisible } from './pictures';
+import { asWords, deliveryWords } from './plain';
 import { usePolled } from './polling';
 
 interface EventView {
@@ -51,15 +52,15 @@ function EventCard({ event }: { event: EventView }): ReactNode {
   const element = useRef<HTMLLIElement>(null);
   const visible = useVisible(element);
   const url = usePicture(`/api/events/${event.id}/frame.jpg`, visible && event.frame_path !== null, FRAME_EVERY_MS);
-  const said = Object.entries(event.context).map(([what, value]) => `${words(what)}: ${words(value)}`);
+  const said = Object.entries(event.context).map(([what, value]) => `${asWords(what)}: ${asWords(value)}`);
   return (
     <li ref={element} className="event">
       <div className="event-picture">{url === undefined ? <span className="no-picture">{event.frame_path === null ? 'no frame kept' : ''}</span> : <img src={url} alt={`The frame that raised it, camera ${event.camera_name}`} />}</div>
       <div className="event-words">
-        <div className="tile-name"><strong>{capital(words(event.type))}</strong><span className={`pill ${toneOf(event.severity)}`}>{event.severity.toLowerCase()}</span></div>
+        <div className="tile-name"><strong>{capital(asWords(event.type))}</strong><span className={`pill ${toneOf(event.severity)}`}>{event.severity.toLowerCase()}</span></div>
         <div className="note">{event.camera_name} · <time dateTime={event.frame_timestamp}>{moment(event.frame_timestamp)}</time></div>
         <div className="note">{event.kind === 'anomaly_alert' ? `risk ${number(event.risk_score, 2)}` : `confidence ${number(event.confidence, 2)}`}{said.length === 0 ? '' : ` · ${said.join(', ')}`}</div>
-        <div className="note">{words(event.delivery)}{event.clip_path !== null && <Clip id={event.id} />}</div>
+        <div className="note">{deliveryWords(event.delivery)}{event.clip_path !== null && <Clip id={event.id} />}</div>
       </div>
     </li>
   );

@@ -1,6 +1,7 @@
 /** Throughput, latency and batch fill over the last hour. */
 import { lazy, Suspense, type ReactNode } from 'react';
-import { number, words } from './format';
+import { number } from './format';
+import { asWords, dropWords } from './plain';
 import type { Overview, Sample } from './types';
 
 const Plot = lazy(async () => import('./Plot'));
@@ -25,7 +26,7 @@ export function PipelinePlots({ samples, pipeline }: { samples: readonly Sample[
       <div className="two">
         <div className="card">
           <h3>Dropped frames by reason</h3>
-          {drops.length === 0 ? <p className="note">None since the start.</p> : <Table head={['reason', 'frames']} rows={drops.map(([reason, count]) => [words(reason), number(count)])} />}
+          {drops.length === 0 ? <p className="note">None since the start.</p> : <Table head={['reason', 'frames', 'that is']} rows={drops.map(([reason, count]) => [asWords(reason), number(count), <span key="why" className="note">{dropWords(reason)}</span>])} />}
         </div>
         <div className="card">
           <h3>Networks</h3>

@@ -11,11 +11,13 @@ interface Series {
 
 const HEIGHT_PX = 190;
 /** Told apart on both backgrounds, and by people who don't see red and green apart. */
-const COLOURS = ['#2f7fc4', '#d9822b', '#3a9e8f', '#a05cb5', '#8a8f2e', '#c94f6d', '#6b7a8c'];
+const COLOURS = ['#2f7fc4', '#d9822b', '#3a9e8f', '#a05cb5', '#8a8f2e', '#c94f6d', '#6b7a8c', '#7a5c3e'];
 
 export default function Plot({ title, unit, at_s, series }: { title: string; unit: string; at_s: number[]; series: Series[] }): ReactNode {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot>(null);
+  /** Counts have no tenths. */
+  const digits = unit === '%' || series.every(({ values }) => values.every((value) => value === null || Number.isInteger(value))) ? 0 : 1;
   const labels = series.map(({ label }) => label).join('\n');
 
   useEffect(() => {
@@ -45,7 +47,7 @@ export default function Plot({ title, unit, at_s, series }: { title: string; uni
       <div ref={place} role="img" aria-label={`${title}: ${series.map(({ label, values }) => `${label} now ${number(values.at(-1), 1)} ${unit}`).join(', ')}`} />
       <ul className="legend">
         {series.map(({ label, values }, index) => (
-          <li key={label}><svg width="12" height="12" aria-hidden="true"><rect y="4" width="12" height="4" rx="2" fill={COLOURS[index % COLOURS.length]} /></svg>{label} <strong>{number(values.at(-1), unit === '%' ? 0 : 1)}</strong></li>
+          <li key={label}><svg width="12" height="12" aria-hidden="true"><rect y="4" width="12" height="4" rx="2" fill={COLOURS[index % COLOURS.length]} /></svg>{label} <strong>{number(values.at(-1), digits)}</strong></li>
         ))}
       </ul>
     </figure>

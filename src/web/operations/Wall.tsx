@@ -1,7 +1,8 @@
 /** The wall: a live thumbnail of every camera with what was found drawn over it. Pictures are fetched only for what can be seen. */
 import { useEffect, useRef, useState, type ReactNode } from 'react';
-import { age, number, words } from './format';
+import { age, number } from './format';
 import { usePicture, useVisible } from './pictures';
+import { reasonWords, stateWords } from './plain';
 import type { CameraView, Mark } from './types';
 
 const THUMBNAIL = 'width=320&quality=70';
@@ -25,7 +26,7 @@ export function Wall({ cameras }: { cameras: readonly CameraView[] }): ReactNode
           </button>
         ) : cameras.length > 0 && <span className="note">all well</span>}
       </div>
-      {cameras.length === 0 && <p className="note">No camera is registered: <code>sightline cameras add</code>, or <code>POST /api/cameras</code>.</p>}
+      {cameras.length === 0 && <p className="card">No camera yet. Add one where the daemon runs: <code>npx sightline cameras add --id 1 --name "Front desk" --url rtsp://…</code>, or by <code>POST /api/cameras</code>. It appears here by itself.</p>}
       <ul className="wall">
         {shown.map((camera) => <Tile key={camera.camera_id} camera={camera} onOpen={() => { setOpened(camera.camera_id); }} />)}
       </ul>
@@ -41,17 +42,17 @@ function Tile({ camera, onOpen }: { camera: CameraView; onOpen: () => void }): R
   const url = usePicture(`/api/cameras/${camera.camera_id}/snapshot.jpg?${THUMBNAIL}`, visible && live, EVERY_MS, camera);
   return (
     <li ref={element} className={`tile ${toneOf(camera.state)}`} data-camera={camera.camera_id} data-state={camera.state}>
-      <button type="button" className="tile-picture" onClick={onOpen} aria-label={`Open ${camera.camera_name} (camera ${camera.camera_id}), ${words(camera.state)}`}>
+      <button type="button" className="tile-picture" onClick={onOpen} aria-label={`Open ${camera.camera_name} (camera ${camera.camera_id}), ${stateWords(camera.state)}`}>
         <Picture url={url} camera={camera} />
       </button>
       <div className="tile-words">
-        <div className="tile-name"><strong>{camera.camera_name}</strong><span className={`pill ${toneOf(camera.state)}`}>{words(camera.state)}</span></div>
+        <div className="tile-name"><strong>{camera.camera_name}</strong><span className={`pill ${toneOf(camera.state)}`}>{stateWords(camera.state)}</span></div>
         <div className="note tile-facts">
           <span>{number(camera.fps, 1)} fps</span>
           <span>{age(camera.frame_age_ms)}{camera.frame_age_ms === null ? '' : ' old'}</span>
           {camera.risk_level !== null && <span>risk {camera.risk_level.toLowerCase()}</span>}
         </div>
-        {camera.state !== 'streaming' && camera.reason !== '' && <div className="note">{words(camera.reason)}</div>}
+        {camera.state !== 'streaming' && camera.reason !== '' && <div className="note">{reasonWords(camera.reason)}</div>}
       </div>
     </li>
   );
@@ -62,24 +63,25 @@ function Picture({ url, camera }: { url: string | undefined; camera: CameraView 
   const viewed = marksIn(camera.marks);
   return (
     <span className="picture">
-      {url === undefined ? <span className="no-picture">{camera.state === 'streaming' ? 'picture follows' : words(camera.state)}</span> : <img src={url} alt={`Newest frame of ${camera.camera_name}: ${viewed}`} />}
+      {url === undefined ? <span className="no-picture">{camera.state === 'streaming' ? 'picture follows' : stateWords(camera.state)}</span> : <img src={url} alt={`Newest frame of ${camera.camera_name}: ${viewed}`} />}
       {url !== undefined && (
         <svg className="marks" viewBox={`0 0 ${ratio} 1`} preserveAspectRatio="xMidYMid meet" aria-hidden="true">
           {camera.marks.map((mark, index) => <MarkBox key={index} mark={mark} ratio={ratio} />)}
+          {camera.marks.map((mark, index) => <MarkLabel key={index} mark={mark} ratio={ratio} />)}
         </svg>
       )}
     </span>
   );
 }
 
-function MarkBox({ mark, ratio }: { mark: Mark; ratio: number }): ReactNode {
-  const [x = 0, y = 0, width = 0, height = 0] = mark.box;
-  return (
-    <g className={`mark ${mark.kind}`}>
-      <rect x={x * ratio} y={y} width={width * ratio} height={height} rx={0.01} />
-      {mark.label !== '' && <text x={x * ratio + 0.01} y={Math.max(0.055, y - 0.015)}>{mark.label}</text>}
-    </g>
-  );
+function MarkBox({ mark: { kind, box: [x = 0, y = 0, width = 0, height = 0] }, ratio }: { mark: Mark; ratio: number }): ReactNode {
+  return <g className={`mark ${kind}`}><rect x={x * ratio} y={y} width={width * ratio} height={height} rx={0.01} /></g>;
+}
+
+/** After all boxes: no line crosses a word. */
+function MarkLabel({ mark: { kind, label, box: [x = 0, y = 0] }, ratio }: { mark: Mark; ratio: number }): ReactNode {
+  if (label === '') return null;
+  return <g className={`mark ${kind}`}><text x={x * ratio + 0.01} y={Math.max(0.055, y - 0.015)}>{label}</text></g>;
 }
 
 function Large({ camera, onClose }: { camera: CameraView; onClose: () => void }): ReactNode {
@@ -94,7 +96,7 @@ function Large({ camera, onClose }: { camera: CameraView; onClose: () => void })
       </div>
       <Picture url={url} camera={camera} />
       <dl className="facts">
-        <dt>State</dt><dd>{words(camera.state)}{camera.reason === '' ? '' : ` (${words(camera.reason)})`}</dd>
+        <dt>State</dt><dd>{stateWords(camera.state)}{camera.reason === '' ? '' : ` (${reasonWords(camera.reason)})`}</dd>
         <dt>Rate</dt><dd>{number(camera.fps, 1)}{camera.expected_fps === null ? '' : ` of ${number(camera.expected_fps, 1)}`} fps</dd>
         <dt>Newest frame</dt><dd>{age(camera.frame_age_ms)}{camera.frame_age_ms === null ? '' : ' old'}</dd>
         <dt>Picture</dt><dd>{camera.width > 0 ? `${camera.width} × ${camera.height}` : '–'}</dd>

@@ -18,10 +18,7 @@ export function moment(iso: string | null | undefined): string {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return iso;
   const today = date.toDateString() === new Date().toDateString();
-  return today ? date.toLocaleTimeString() : date.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
-}
-
-/** `unusual_movement` → `unusual movement`. */
-export function words(code: string): string {
-  return code.replaceAll('_', ' ').toLowerCase();
+  // As the plots write it.
+  const clock = date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', ...(today ? { second: '2-digit' } : {}), hourCycle: 'h23' });
+  return today ? clock : `${date.toLocaleDateString(undefined, { dateStyle: 'medium' })}, ${clock}`;
 }

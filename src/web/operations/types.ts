@@ -43,7 +43,7 @@ export interface Overview {
   ready: boolean;
   reasons: string[];
   cameras: CameraView[];
-  pipeline: { frames_per_s: number; p50_ms: number | null; p99_ms: number | null; drops: Record<string, number>; providers: Record<string, string> };
+  pipeline: { frames_per_s: number; p50_ms: number | null; p99_ms: number | null; drops: Record<string, number>; providers: Record<string, string>; slowed: number; paused: number };
   callbacks: {
     backlog: number;
     delivered: number;
