@@ -26,7 +26,7 @@ export function PipelinePlots({ samples, pipeline }: { samples: readonly Sample[
       <div className="two">
         <div className="card">
           <h3>Dropped frames by reason</h3>
-          {drops.length === 0 ? <p className="note">None since the start.</p> : <Table head={['reason', 'frames', 'that is']} rows={drops.map(([reason, count]) => [asWords(reason), number(count), <span key="why" className="note">{dropWords(reason)}</span>])} />}
+          {drops.length === 0 ? <p className="note">None since the start.</p> : <Table head={['reason', 'frames', 'that is']} rows={drops.map(([reason, count]) => [<span key="reason" className="whole">{asWords(reason)}</span>, number(count), <span key="why" className="note">{dropWords(reason)}</span>])} />}
         </div>
         <div className="card">
           <h3>Networks</h3>

@@ -15,7 +15,7 @@ const DROPS: Record<string, string> = {
   decode_error: 'damaged on the way', too_large: 'larger than the limit', unsupported: 'a kind of picture that cannot be read', inference_failed: 'a network failed', camera_gone: 'its camera was removed meanwhile',
 };
 
-const DELIVERIES: Record<string, string> = { posted: 'on its way to the receiver, or there', local_only: 'kept here: nobody of the staff is named', dropped: 'not sent: the outbox was full' };
+const DELIVERIES: Record<string, string> = { posted: 'for the receiver', local_only: 'kept here only: it names nobody of the staff', dropped: 'not sent: the outbox was full' };
 
 export const stateWords = (state: string): string => STATES[state] ?? asWords(state);
 export const reasonWords = (reason: string): string => REASONS[reason] ?? asWords(reason);
