@@ -1,7 +1,7 @@
 /** Where the HTTP server listens, and in words why it cannot. */
 import { createServer } from 'node:net';
 import { SightlineError } from '../errors.js';
-import type { Server } from './server.js';
+import type { Server } from './typed_server.js';
 
 interface Address {
   host: string;

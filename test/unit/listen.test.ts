@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import fastify from 'fastify';
 import t from 'tap';
 import { listen, tryAddress } from '../../src/http/listen.js';
-import type { Server } from '../../src/http/server.js';
+import type { Server } from '../../src/http/typed_server.js';
 
 t.test('a taken port, an address of somebody else: said in words, by the look before and by the listener itself', async (t) => {
   const other = createServer();
