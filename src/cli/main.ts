@@ -21,13 +21,22 @@ class UsageError extends Error {
   }
 }
 
+/** Options that are lists: given several times, they hold all that was given. */
+const LISTS: ReadonlySet<string> = new Set(['_', 'device', 'deployment', 'ignore', 'range']);
+
+/** Of any other option the last one counts. */
+function lastOfRepeated(argv: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(argv)) if (Array.isArray(value) && !LISTS.has(name)) argv[name] = value.at(-1);
+}
+
 export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCode> {
   const cli = createContext(io);
   const root = yargs([...args]);
   const parser = root
     .scriptName('sightline')
     .usage('$0 COMMAND\n\nExit codes: 0 done, 1 failed, 2 bad usage or bad input, 3 partly done.')
-    .parserConfiguration({ 'duplicate-arguments-array': false, 'boolean-negation': false })
+    .parserConfiguration({ 'duplicate-arguments-array': true, 'boolean-negation': false })
+    .middleware(lastOfRepeated, true)
     .option('config', { type: 'string', describe: 'path of config.json', global: true })
     .option('json', { type: 'boolean', describe: 'print one JSON document on stdout', global: true })
     .command('run', 'run the daemon', (run) => run, async (argv) => {

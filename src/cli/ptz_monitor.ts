@@ -65,7 +65,7 @@ interface QueryArguments extends DeviceArguments {
 async function collect(cli: CliContext, argv: DeviceArguments & { stops: string | undefined }): Promise<void> {
   await world(cli, argv, async (opened, { signal }) => {
     const { runCollect } = await import('../ptz/monitor.js');
-    const stops = await stopsOf(argv.stops);
+    const stops = await stopsOf(argv.stops, true);
     const devices = (await chosen(opened, argv)).map((device) => (stops === undefined ? device : { ...device, reference_stops: stops }));
     const done = await runCollect(devices, opened.deps, signal);
     cli.exit.code = done.failed.length === 0 ? 0 : done.collected.length === 0 ? 1 : 3;
@@ -111,11 +111,10 @@ async function report(cli: CliContext, argv: DeviceArguments & { limit: number; 
     const { createJournal } = await import('../ptz/results/journal.js');
     const store = await openStore({ file: join(config.state_dir, 'sightline.db'), log: { info: () => undefined } });
     try {
-      const only = argv.device?.[0]?.split('/') ?? [];
-      const [device_id, deployment] = only.length > 1 ? [only.at(-1), only.slice(0, -1).join('/')] : [only[0], argv.deployment?.[0]];
-      const results = await createJournal(store.db).history({ deployment, device_id, limit: argv.limit, status: argv.status });
+      const { device: devices, deployment: deployments, limit, status } = argv;
+      const results = await createJournal(store.db).history({ devices, deployments, limit, status });
       if (argv.json === true) cli.json(historyDocument(results));
-      else for (const line of historyLines(results)) cli.line(line);
+      else for (const line of historyLines(results, (devices ?? deployments ?? status) !== undefined)) cli.line(line);
     } finally {
       await store.close();
     }
@@ -167,7 +166,7 @@ async function queryOf(argv: QueryArguments): Promise<{ stabilizeTimeS?: number;
   };
 }
 
-async function stopsOf(text: string | undefined): Promise<PtzStop[] | undefined> {
+async function stopsOf(text: string | undefined, needed = false): Promise<PtzStop[] | undefined> {
   if (text === undefined) return undefined;
   const { parseStops } = await import('../ptz/config/stops.js');
   let list: unknown;
@@ -177,6 +176,7 @@ async function stopsOf(text: string | undefined): Promise<PtzStop[] | undefined>
     throw new SightlineError('REQUEST_INVALID', '--stops: expected JSON such as [[0, -10, 0.1]], received text that does not parse');
   }
   const { stops, problems } = parseStops(list, '--stops');
+  if (needed && stops.length === 0 && problems.length === 0) problems.push('--stops: expected at least one position, received none');
   if (problems.length > 0) throw new SightlineError('REQUEST_INVALID', problems.join('; '));
   return stops;
 }

@@ -4,6 +4,7 @@ import type { Argv } from 'yargs';
 import { SightlineError } from '../errors.js';
 import type { FeatureMethod, OffsetResult } from '../ptz/estimate/types.js';
 import { exitCodeOf, type CliContext } from './context.js';
+import { anglesLine, zoomLine } from './ptz_lines.js';
 
 const METHODS: readonly FeatureMethod[] = ['sift', 'akaze', 'orb'];
 const DEFAULT_METHOD: FeatureMethod = 'sift';
@@ -68,14 +69,12 @@ function margins(given: number[] | undefined): { ignore?: { top: number; bottom:
 }
 
 function lines(result: OffsetResult): string[] {
-  const { yaw_deg, pitch_deg, roll_deg, ci95_deg: half } = result;
-  const angle = (name: string, value: number | null, interval: number | undefined): string => `${name} ${(value ?? 0).toFixed(4)}° ± ${(interval ?? 0).toFixed(4)}°`;
   const head = `${result.status}: ${result.detail}`;
-  if (half === null) return [head, ...result.views.map(({ image, reason }) => `  ${image}: ${reason}`)];
+  if (result.ci95_deg === null) return [head, ...result.views.map(({ image, reason }) => `  ${image}: ${reason}`)];
   return [
     head,
-    [angle('yaw', yaw_deg, half.yaw), angle('pitch', pitch_deg, half.pitch), angle('roll', roll_deg, half.roll)].join(', '),
-    `zoom ${(result.zoom_ratio ?? 1).toFixed(5)} ± ${(result.zoom_ci95 ?? 0).toFixed(5)}, ${result.inliers} matches`,
+    anglesLine(result),
+    `${zoomLine(result)}, ${result.inliers} matches`,
     ...result.views.map((view) => `  ${view.image}: ${view.status === 'used' ? `${view.inliers} matches with ${view.references.join(', ')}` : view.reason}`),
   ];
 }

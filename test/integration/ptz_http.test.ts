@@ -204,6 +204,9 @@ t.test('results: pages, filters, what is asked wrongly', async (t) => {
   t.same(await page('?device=odd'), [[3, 1], null]);
   t.same(await page('?deployment=south'), [[4], null]);
   t.same(await page('?deployment=north&device=even&status=ok'), [[2, 0], null]);
+  t.same(await page('?device=south/even'), [[4], null]);
+  t.same(await page('?deployment=north&device=north/odd'), [[3, 1], null]);
+  t.same(await page('?deployment=south&device=north/odd'), [[], null]);
   t.same(await page('?status=failed'), [[3], null]);
   t.same(await page('?device=nobody'), [[], null]);
   for (const query of ['limit=0', 'limit=1001', 'limit=x', 'before=0', 'status=fine', 'device=', 'camera=odd']) t.match(await get(`/api/ptz/results?${query}`), { status: 400, body: { error: { code: 'REQUEST_INVALID' } } }, query);

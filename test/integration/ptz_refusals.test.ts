@@ -35,11 +35,11 @@ async function putViews(folder: string, panorama: Panorama, looks: readonly Look
   writeFileSync(path.join(folder, 'views.json'), JSON.stringify({ camera: SCENE, views: looks.map(({ image, pan_deg, tilt_deg }) => ({ image, pan_deg, tilt_deg })) }));
 }
 
-async function sightline(cwd: string, ...args: string[]): Promise<{ code: number; out: Record<string, unknown>; words: string }> {
+async function sightline(cwd: string, ...args: string[]): Promise<{ code: number; out: Record<string, unknown>; text: string; words: string }> {
   let out = '';
   let words = '';
   const code = await runCli(args, { env: { LOG_LEVEL: 'error' }, cwd: () => cwd, stdout: { write: (text: string) => (out += text) }, stderr: { write: (text: string) => (words += text) } });
-  return { code, out: (out.startsWith('{') ? JSON.parse(out) : {}) as Record<string, unknown>, words };
+  return { code, out: (out.startsWith('{') ? JSON.parse(out) : {}) as Record<string, unknown>, text: out, words };
 }
 
 t.test('pictures in folders, results in the embedded database', async (t) => {
@@ -69,6 +69,16 @@ t.test('pictures in folders, results in the embedded database', async (t) => {
   t.match(readdirSync(String(gate?.files_location)).sort(), ['images', 'result.json']);
   t.match((await sightline(cwd, 'ptz', 'report', '--json', '--device', 'yard/gate')).out, { results: [{ device_id: 'gate', status: 'drift' }] });
 
+  const told = await sightline(cwd, 'ptz', 'report');
+  t.match(told.text, /yard\/gate +drift +yaw -\d\.\d{4}° ± 0\.\d{4}°, pitch /, 'people see the interval, too');
+  const two = (await sightline(cwd, 'ptz', 'report', '--json', '--device', 'yard/gate', '--device', 'dark')).out.results as { device_id: string }[];
+  t.same(two.map(({ device_id }) => device_id).sort(), ['dark', 'gate']);
+  const checked = (await sightline(cwd, 'ptz', 'check', '--json', '--device', 'gate', '--device', 'dark', '--timeout', '-1', '--timeout', '9')).out.results as { device_id: string }[];
+  t.same(checked.map(({ device_id }) => device_id), ['gate', 'dark'], 'each --device counts, and the last --timeout');
+  t.match((await sightline(cwd, 'ptz', 'report', '--device', 'nobody')).text, /no results of these devices/);
+  t.match((await sightline(cwd, 'ptz', 'report', '--deployment', 'yard', '--status', 'drift')).text, /^\S+ +yard\/gate[^\n]*\n$/);
+  t.match((await sightline(cwd, 'ptz', 'check', '--device', 'gate')).text, /gate: drift[^]*yaw -\d\.\d+° ± 0\.\d+°[^]*zoom [01]\.\d+ ± 0\.\d+, \d+ matches\n  yaw beyond ±0\.5° with the whole interval\n/);
+
   const set = path.join(cwd, '.sightline/ptz/yard/gate/reference_scan');
   writeFileSync(path.join(set, 'features/a.png.txt'), '0 128\n');
   const tampered = await sightline(cwd, 'ptz', 'check', '--json', '--device', 'gate');
@@ -83,6 +93,8 @@ t.test('bad input has exit code 2 and says all of it', async (t) => {
   writeFileSync(path.join(cwd, 'configs/calibration_monitoring.ini'), '');
   t.match(await sightline(cwd, 'ptz', 'monitor'), { code: 2, words: /PTZ_DEVICES_INVALID[^]*\[0\]\.cameras\[0\]\.name/ });
   t.match(await sightline(cwd, 'ptz', 'monitor', '--stops', '[[0]]'), { code: 2 });
+  writeFileSync(path.join(cwd, 'devices.yaml'), '- name: a\n  folder: a\n  cameras: [{name: x}]\n');
+  t.match(await sightline(cwd, 'ptz', 'collect', '--stops', '[]'), { code: 2, words: /--stops: expected at least one position/ });
   const empty = t.testdir({});
   t.match(await sightline(empty, 'ptz', 'monitor'), { code: 2, words: /ptz init/ });
   t.match(await sightline(empty, 'ptz', 'init', '--json'), { code: 0, out: { written: { length: 2 }, athena: /off/ } });

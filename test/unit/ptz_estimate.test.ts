@@ -48,6 +48,13 @@ t.test('sure only with the whole interval on one side of the threshold', async (
   t.same(statusOf([[2, 0.1]], 0.5, true), { status: 'uncertain', reason: 'views_disagree' });
 });
 
+t.test('what is sure is said with the angles it is about', async (t) => {
+  const native = { verdict: 'used', angles: { yaw: 0.02, pitch: -0.03, roll: 0 }, half_interval: [1e-4, 1e-4, 1e-4], log_zoom: 0, log_zoom_deviation: 0, k1: 0, k1_change: 0, inliers: 9, cells: 9, scatter: 0, disagree: false } as unknown as NativeOffset;
+  const timings = { features_ms: 0, matching_ms: 0, estimation_ms: 0 };
+  t.match(judge(native, [], 0.5, timings), { status: 'drift', detail: 'yaw and pitch beyond ±0.5° with the whole interval' });
+  t.match(judge(native, [], 3, timings), { status: 'ok', detail: 'all angles lie within ±3° with their whole intervals' });
+});
+
 t.test('a refusal names what most views were refused for, and has no numbers', async (t) => {
   const empty = { image: 'a', status: 'refused' as const, references: [], yaw_deg: null, pitch_deg: null, roll_deg: null, ci95_deg: null, inliers: 0, matches: 0, spread: 0, moving_share: null };
   const views = [{ ...empty, reason: 'wrong_size' as const }, { ...empty, reason: 'no_overlap' as const }, { ...empty, reason: 'no_overlap' as const }];

@@ -59,7 +59,7 @@ const Name = (description: string) => Type.Optional(Type.String({ minLength: 1, 
 const ResultsQuery = Type.Object(
   {
     deployment: Name('only of this deployment'),
-    device: Name('only of this camera'),
+    device: Name('only of this device: camera, or deployment/camera'),
     status: Type.Optional(Status),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, description: 'at most so many, default 100' })),
     before: Type.Optional(Type.Integer({ minimum: 1, description: 'only results with a lower id' })),
@@ -73,6 +73,9 @@ export function ptzResultRoutes(app: Server, { ptz_records: records }: HttpDeps)
   app.get('/api/ptz/devices', { schema: { summary: 'PTZ cameras that are monitored, with their newest check', tags, response: { 200: DevicesSchema, ...errors } } }, async () => records.devices());
   app.get('/api/ptz/results', { schema: { summary: 'Checks of PTZ cameras, newest first', tags, querystring: ResultsQuery, response: { 200: ResultsSchema, ...errors } } }, async (request) => {
     const { deployment, device, status, limit = DEFAULT_LIMIT, before } = request.query;
-    return records.results({ deployment, device_id: device, status, limit, before });
+    // A camera of another deployment than the one asked for.
+    if (deployment !== undefined && device?.includes('/') === true && !device.startsWith(`${deployment}/`)) return { results: [], next_before: null };
+    const devices = device === undefined ? undefined : [deployment === undefined || device.includes('/') ? device : `${deployment}/${device}`];
+    return records.results({ devices, deployments: device !== undefined || deployment === undefined ? undefined : [deployment], status, limit, before });
   });
 }

@@ -21,7 +21,7 @@ export interface QueryOutcome {
 }
 
 export const DETAILS: Record<OffsetReason, string> = {
-  '': 'the interval lies on one side of the threshold',
+  '': '',
   no_references: 'there is no reference view',
   no_queries: 'there is no query view',
   no_candidate: 'no reference looks near to where telemetry says that the query looks',
@@ -82,10 +82,11 @@ export function judge(estimate: NativeOffset, views: ViewOffset[], threshold_deg
   if (estimate.verdict !== 'used') return refusal(commonReason(views), views, timings);
   const { yaw_deg, pitch_deg, roll_deg } = anglesDeg(estimate.angles);
   const ci95_deg: Angles = { yaw: degrees(estimate.half_interval[0]), pitch: degrees(estimate.half_interval[1]), roll: degrees(estimate.half_interval[2]) };
-  const { status, reason } = statusOf([[yaw_deg, ci95_deg.yaw], [pitch_deg, ci95_deg.pitch], [roll_deg, ci95_deg.roll]], threshold_deg, estimate.disagree);
+  const angles = { yaw: [yaw_deg, ci95_deg.yaw], pitch: [pitch_deg, ci95_deg.pitch], roll: [roll_deg, ci95_deg.roll] } as const;
+  const { status, reason } = statusOf(Object.values(angles), threshold_deg, estimate.disagree);
   const ratio = Math.exp(estimate.log_zoom);
   return {
-    status, reason, detail: DETAILS[reason], yaw_deg, pitch_deg, roll_deg, ci95_deg,
+    status, reason, detail: reason === '' ? sureOf(angles, threshold_deg) : DETAILS[reason], yaw_deg, pitch_deg, roll_deg, ci95_deg,
     zoom_ratio: rounded(ratio, 7),
     zoom_ci95: rounded(ratio * Z95 * estimate.log_zoom_deviation, 7),
     k1: rounded(estimate.k1, 5),
@@ -104,6 +105,12 @@ export function statusOf(angles: readonly (readonly [value: number, half: number
   if (angles.some(([value, half]) => Math.abs(value) - half > threshold_deg)) return { status: 'drift', reason: '' };
   if (angles.every(([value, half]) => Math.abs(value) + half <= threshold_deg)) return { status: 'ok', reason: '' };
   return { status: 'uncertain', reason: 'interval_over_threshold' };
+}
+
+/** What an interval on one side of the threshold says, in words. */
+function sureOf(angles: Record<keyof Angles, readonly [value: number, half: number]>, threshold_deg: number): string {
+  const beyond = Object.entries(angles).flatMap(([name, [value, half]]) => (Math.abs(value) - half > threshold_deg ? [name] : []));
+  return beyond.length === 0 ? `all angles lie within ±${threshold_deg}° with their whole intervals` : `${beyond.join(' and ')} beyond ±${threshold_deg}° with the whole interval`;
 }
 
 /** What most views were refused for; of equals, the first. */

@@ -9,8 +9,9 @@ export interface Recorded extends DeviceOutcome {
 }
 
 export interface HistoryQuery {
-  deployment?: string | undefined;
-  device_id?: string | undefined;
+  /** `camera` or `deployment/camera`: results of any of these devices, and of all cameras of `deployments`; both left out = of all. */
+  devices?: readonly string[] | undefined;
+  deployments?: readonly string[] | undefined;
   /** Newest first, at most so many. */
   limit: number;
   /** Only those recorded before this id. */
@@ -90,10 +91,15 @@ export function createJournal(db: StoreDb): Journal {
     async notified(id) {
       await db.updateTable('ptz_results').set({ notified: 1 }).where('id', '=', id).execute();
     },
-    async history({ deployment, device_id, limit, before, status }) {
+    async history({ devices = [], deployments = [], limit, before, status }) {
       let query = rows().orderBy('id', 'desc').limit(limit);
-      if (deployment !== undefined) query = query.where('deployment_name', '=', deployment);
-      if (device_id !== undefined) query = query.where('device_id', '=', device_id);
+      if (devices.length + deployments.length > 0) {
+        query = query.where((eb) => eb.or([
+          ...deployments.map((name) => eb('deployment_name', '=', name)),
+          // Names of deployments may have a slash, those of cameras have none.
+          ...devices.map((id) => eb.and({ device_id: id.slice(id.lastIndexOf('/') + 1), ...(id.includes('/') ? { deployment_name: id.slice(0, id.lastIndexOf('/')) } : {}) })),
+        ]));
+      }
       if (before !== undefined) query = query.where('id', '<', before);
       if (status !== undefined) query = query.where('status', '=', status);
       return (await query.execute()).map(recorded);
