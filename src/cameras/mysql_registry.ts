@@ -143,8 +143,10 @@ class TableRegistry implements MysqlRegistry {
     await this.#load();
     const columns = await this.#known();
     if (columns.stream_url_encrypted === undefined) throw new SightlineError('REGISTRY_SHAPE', `${this.#options.settings.table}: expected a column stream_url_encrypted, found none; name it in registry.columns`);
-    const clear = this.#read.cameras.flatMap(({ camera_id, url, fault }, index) => {
-      const stored = plain(this.#rows[index]?.['stream_url_encrypted']).trim();
+    // Not every row is a camera, and of two with one id the first is.
+    const texts = new Map(this.#rows.map((row) => [Number(plain(row['camera_id'])), plain(row['stream_url_encrypted']).trim()] as const).reverse());
+    const clear = this.#read.cameras.flatMap(({ camera_id, url, fault }) => {
+      const stored = texts.get(camera_id) ?? '';
       if (fault !== undefined || stored.startsWith('{')) return [];
       return [{ camera_id, url, from: stored === '' ? ('stream_url' as const) : ('stream_url_encrypted' as const) }];
     });

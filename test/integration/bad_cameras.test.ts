@@ -2,13 +2,15 @@
 import t, { type Test } from 'tap';
 import { faults } from '../soak/faults.js';
 import { reconnects } from '../soak/reconnects.js';
+import { judge, watchTurns } from '../fixtures/turns.js';
 import type { Soak } from '../soak/soak.js';
 
 const root = process.cwd();
 
 async function short(t: Test, soak: Soak): Promise<void> {
+  const turns = watchTurns();
   const { claims } = await soak.run({ root, short: true, settings: {}, scratch: t.testdir(), log: () => undefined });
-  for (const { what, target, measured, holds } of claims) t.ok(holds, `${what}: ${measured} (${target})`);
+  judge(t, claims, await turns());
 }
 
 t.test('1,000 reconnects, short: threads, descriptors and memory stay flat', { skip: reconnects.unavailable?.(root) ?? false, timeout: 180_000 }, async (t) => {

@@ -97,7 +97,9 @@ t.test('with a database', { skip: mariadbMissing() }, async (t) => {
     t.match(await db.query('SELECT camera_id, online, health_status, last_seen IS NULL AS never FROM camera_network ORDER BY camera_id'), [
       { camera_id: 5, online: 1, health_status: 'healthy', never: 0 }, { camera_id: 6, online: 1, health_status: 'unreachable (CAPTURE_REFUSED)', never: 1 }, { camera_id: 7, health_status: null },
     ], 'online stays as it was');
-    t.same(await registry.encryptPlain(false), [{ camera_id: 6, from: 'stream_url_encrypted' }]);
+    await db.query(`INSERT INTO camera_network (camera_id, camera_name, stream_url_encrypted, priority) VALUES (-1, 'no id', '', 10)`);
+    t.same(await registry.encryptPlain(false), [{ camera_id: 6, from: 'stream_url_encrypted' }], 'a row that is no camera does not shift the others');
+    await db.query('DELETE FROM camera_network WHERE camera_id = -1');
     await registry.encryptPlain(true);
     t.same(await registry.encryptPlain(false), []);
     t.match((await db.query<{ stream_url_encrypted: string }>('SELECT stream_url_encrypted FROM camera_network WHERE camera_id = 6'))[0]?.stream_url_encrypted, /^\{"encrypted_data"/);

@@ -5,7 +5,7 @@ import type { CameraStatus } from '../../src/cameras/types.js';
 import { rtspServerBinary } from '../../src/demo/rtsp_server.js';
 import { openCameras, type SoakCamera } from './faulty_cameras.js';
 import { processFigures } from './process_figures.js';
-import { claim, type Soak, type SoakClaim, type SoakContext, type SoakReport } from './soak.js';
+import { claim, timed, type Soak, type SoakClaim, type SoakContext, type SoakReport } from './soak.js';
 import { startCapture, startDaemon, until, type Watched } from './watched.js';
 
 /** Rates are taken over windows of this length, so that a single late frame is no verdict. */
@@ -67,8 +67,8 @@ function claims(looks: readonly Look[], cameras: readonly SoakCamera[], fps: num
   const worst = Math.min(...rates);
   const reconnects = newest === undefined ? -1 : cameras.filter((camera) => camera.fault === 'good').reduce((sum, camera) => sum + (newest.get(camera.camera_id)?.reconnects ?? 0), 0);
   return [
-    claim('lowest rate of a good camera in any window', `at least ${LEAST * 100} % of ${fps} frames/s`, `${(worst * 100).toFixed(1)} %`, worst >= LEAST),
-    claim('reconnects of good cameras', 'none', reconnects, reconnects === 0),
+    timed('lowest rate of a good camera in any window', `at least ${LEAST * 100} % of ${fps} frames/s`, `${(worst * 100).toFixed(1)} %`, worst >= LEAST),
+    timed('reconnects of good cameras', 'none', reconnects, reconnects === 0),
     claim('black hole', 'CAPTURE_TIMEOUT', seen('black_hole', (status) => status.reason), seen('black_hole', (status) => status.reason).includes('CAPTURE_TIMEOUT') && of('black_hole')?.frames === 0),
     claim('garbage', 'a reason, no frames', seen('garbage', (status) => status.reason), seen('garbage', (status) => status.reason).includes('CAPTURE_') && of('garbage')?.frames === 0),
     claim('refused password', 'CAPTURE_AUTH', seen('password', (status) => status.reason), of('password')?.reason === 'CAPTURE_AUTH'),

@@ -18,6 +18,8 @@ export interface SoakClaim {
   target: string;
   measured: string;
   holds: boolean;
+  /** About times: a machine that gives no turns breaks it. */
+  timed?: true;
 }
 
 export interface SoakReport {
@@ -38,6 +40,11 @@ export interface Soak {
 /** A claim that holds when `value` fulfils it. */
 export function claim(what: string, target: string, measured: string | number, holds: boolean): SoakClaim {
   return { what, target, measured: String(measured), holds };
+}
+
+/** As `claim`, about times. */
+export function timed(what: string, target: string, measured: string | number, holds: boolean): SoakClaim {
+  return { ...claim(what, target, measured, holds), timed: true };
 }
 
 /** Slope of the least-squares line through (x, y), in y per x; 0 for fewer than two points. */

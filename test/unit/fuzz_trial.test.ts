@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { tried } from '../fixtures/fuzz.js';
 import { inTime, Late } from '../fixtures/late.js';
+import { judge, watchTurns } from '../fixtures/turns.js';
 
 const late = (): Promise<never> => Promise.reject(new Late('not within 1 ms: an end'));
 const plans = (): { planned: unknown[][]; plan: (n: number, reason?: string) => void } => {
@@ -39,4 +40,16 @@ t.test('a promise in time, and one that is not', async (t) => {
   t.equal(await inTime('a number', 60_000, Promise.resolve(7)), 7);
   await t.rejects(inTime('a number', 60_000, Promise.reject(new Error('none'))), /none/);
   await t.rejects(inTime('a number', 5, new Promise(() => undefined)), { name: 'Late', message: 'not within 5 ms: a number' });
+});
+
+t.test('claims about times are not judged where the machine is late itself', async (t) => {
+  const said: string[] = [];
+  const test = { ok: (value: unknown) => (said.push(value === true ? 'ok' : 'not ok'), true), pass: () => (said.push('skip'), true) } as unknown as Parameters<typeof judge>[0];
+  const one = { what: 'a rate', target: '95 %', measured: '80 %' };
+  judge(test, [{ ...one, holds: false, timed: true }, { ...one, holds: true, timed: true }, { ...one, holds: false }], 500);
+  judge(test, [{ ...one, holds: false, timed: true }], 20);
+  t.strictSame(said, ['skip', 'ok', 'not ok', 'not ok']);
+  const turns = watchTurns();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  t.ok((await turns()) >= 0);
 });
