@@ -1,5 +1,5 @@
 /** The command line. `bin/sightline` calls runCli; tests do too, with an `io` of their own. */
-import yargs from 'yargs';
+import yargs, { type Argv } from 'yargs';
 import { SightlineError } from '../errors.js';
 import { callbacksCommand } from './callbacks.js';
 import { camerasCommand } from './cameras.js';
@@ -21,12 +21,11 @@ class UsageError extends Error {
   }
 }
 
-/** Options that are lists: given several times, they hold all that was given. */
-const LISTS: ReadonlySet<string> = new Set(['_', 'device', 'deployment', 'ignore', 'range']);
-
-/** Of any other option the last one counts. */
-function lastOfRepeated(argv: Record<string, unknown>): void {
-  for (const [name, value] of Object.entries(argv)) if (Array.isArray(value) && !LISTS.has(name)) argv[name] = value.at(-1);
+/** Options declared as lists hold all that was given, however often they were; of any other the last one counts. */
+function lastOfRepeated(argv: Record<string, unknown>, parser: Argv): void {
+  const { array } = (parser as unknown as { getOptions(): { array: string[] } }).getOptions();
+  const lists = new Set(['_', ...array]);
+  for (const [name, value] of Object.entries(argv)) if (Array.isArray(value) && !lists.has(name)) argv[name] = value.at(-1);
 }
 
 export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCode> {
@@ -36,7 +35,8 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
     .scriptName('sightline')
     .usage('$0 COMMAND\n\nExit codes: 0 done, 1 failed, 2 bad usage or bad input, 3 partly done.')
     .parserConfiguration({ 'duplicate-arguments-array': true, 'boolean-negation': false })
-    .middleware(lastOfRepeated, true)
+    // yargs' types leave the second argument out.
+    .middleware(lastOfRepeated as (argv: Record<string, unknown>) => void, true)
     .option('config', { type: 'string', describe: 'path of config.json', global: true })
     .option('json', { type: 'boolean', describe: 'print one JSON document on stdout', global: true })
     .command('run', 'run the daemon', (run) => run, async (argv) => {
