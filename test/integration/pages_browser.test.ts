@@ -32,6 +32,7 @@ t.test('the pages', { skip, timeout: 400_000 }, async (t) => {
 
   await t.test('a calibration by keyboard: pauses, a network that goes away, files that validate', (t) => calibrateByKeyboard(t, browser, url));
   await t.test('ways out: no camera, camera denied, no fullscreen, a small screen', (t) => waysOut(t, browser, url));
+  await t.test('interruptions: focus, sight, fullscreen, an unplugged camera', (t) => interruptions(t, browser, url));
   await t.test('the operations page: live cameras, wide and on a phone', (t) => operations(t, browser, url));
 });
 
@@ -152,6 +153,45 @@ async function waysOut(t: Test, browser: Browser, url: string): Promise<void> {
     } else t.ok(await page.getByRole('button', { name: 'Try again' }).isVisible(), `${name}: there is a way on`);
     await context.close();
   }
+}
+
+/** Keeps the camera's track at hand, so that the test can end it as a pulled plug does. */
+const KEEP_TRACK = `{ const media = navigator.mediaDevices, real = media.getUserMedia.bind(media); media.getUserMedia = async (wanted) => { const stream = await real(wanted); globalThis.track = stream.getVideoTracks()[0]; return stream; }; }`;
+const INTERRUPTIONS = [
+  ['Another window came to the front.', `dispatchEvent(new Event('blur'))`],
+  ['The page was out of sight.', `Object.defineProperty(document, 'hidden', { value: true, configurable: true }); document.dispatchEvent(new Event('visibilitychange')); delete document.hidden;`],
+  ['The page no longer fills the screen.', `void document.exitFullscreen()`],
+] as const;
+
+async function interruptions(t: Test, browser: Browser, url: string): Promise<void> {
+  const context = await browser.newContext({ viewport: WIDE, screen: WIDE, permissions: ['camera'] });
+  await context.addInitScript(KEEP_TRACK);
+  const page = await context.newPage();
+  await page.goto(`${url}/calibrate#candidate=interrupted`);
+  await page.getByRole('checkbox').check();
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await heading(page, 'Your screen');
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.locator('.bar-value', { hasText: /[1-9]/ }).first().waitFor();
+  await page.getByRole('button', { name: 'Start' }).click();
+  for (const [words, script] of INTERRUPTIONS) {
+    await page.locator('.sequence[data-step="0"][data-phase="settle"]').waitFor({ timeout: 30_000 });
+    t.ok(await page.evaluate('document.fullscreenElement !== null'), 'the dots fill the screen');
+    await page.evaluate(script);
+    await page.getByText(words).waitFor();
+    t.equal(await page.locator('.target').count(), 0, `no dot is shown: ${words}`);
+    await page.keyboard.press('Enter');
+  }
+  await page.locator('.sequence[data-step="2"][data-phase="record"]').waitFor({ timeout: 60_000 });
+  await page.evaluate(`track.stop(); track.dispatchEvent(new Event('ended'))`);
+  await heading(page, 'The camera went away');
+  t.same(await seriousFindings(page), [], 'axe: the camera went away');
+  await picture(page, 'camera-lost');
+  await page.keyboard.press('Enter');
+  await page.locator('.sequence').waitFor();
+  t.match(await page.locator('.sequence').textContent(), /Dot 1 of [3-6]/, 'dots that have their pictures are not shown again');
+  await page.locator('.sequence[data-step="1"]').waitFor({ timeout: 60_000 });
+  await context.close();
 }
 
 /** A card that lies is wider than a phone: it is held upright, and nothing is cut. */

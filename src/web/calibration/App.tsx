@@ -124,6 +124,17 @@ export function App(): ReactNode {
     }
   };
 
+  /** After the camera was away: what has its pictures is not shown again. */
+  const goOn = (): void => {
+    const rest = targets.filter(({ check, index }) => check || recording.current?.lacking([index]).length !== 0);
+    if (rest.length === 0) {
+      void finish();
+      return;
+    }
+    setTargets(rest);
+    camera.again();
+  };
+
   const again = (): void => void attempt('One moment …', async () => {
     leaveFullscreen();
     recording.current?.close();
@@ -164,7 +175,7 @@ export function App(): ReactNode {
     );
   }
   if (step === 'sequence' && service !== undefined) {
-    if (camera.state !== 'live' && camera.state !== 'asking') return <div className="page"><main className="stage"><NoCamera state={camera.state} onAgain={camera.again} onBack={() => { leaveFullscreen(); setStep('camera'); }} /></main></div>;
+    if (camera.state !== 'live' && camera.state !== 'asking') return <div className="page"><main className="stage"><NoCamera state={camera.state} onAgain={goOn} onBack={() => { leaveFullscreen(); setStep('camera'); }} /></main></div>;
     return (
       <main>
         <h1 className="visually-hidden">Gaze calibration</h1>
