@@ -1,6 +1,10 @@
 /** The calibration API from the first call to the files, as the existing clients call it. */
+import { join } from 'node:path';
 import t from 'tap';
+import { createRecords, type StoredFiles } from '../../src/calibration/service/records.js';
+import { Vault } from '../../src/calibration/service/vault.js';
 import { readZip } from '../../src/calibration/zip.js';
+import { openCalibrationStore } from '../../src/store/calibration/store.js';
 import { begin, calibrate, framesOf, openWorld, PLACES, SCREEN, picture } from '../fixtures/calibration_world.js';
 
 t.test('session, screen, start, frames, complete, verify, download', async (t) => {
@@ -105,6 +109,54 @@ t.test('what is wrong is a 4xx that names the field, and nothing is lost', async
   t.match((await world.call('GET', `/api/calibration/session/3b241101-e2bb-4255-8caf-4136c566a962`)).body, { exists: false, status: null });
   t.match((await world.call('GET', '/api/calibration/download/nobody')).body, { detail: 'Calibration not found', error: { code: 'CALIBRATION_NOT_FOUND' } });
   t.match((await world.call('GET', '/api/calibration/verify/nobody')).body, { exists: false, candidate_id: null, has_screen_info: false, detail: /not found/ });
+});
+
+t.test('who is not seen is told why: quality and guidance come without a gaze too', async (t) => {
+  const world = await openWorld();
+  t.teardown(() => world.close());
+  const session_id = await begin(world, 'unseen');
+  const nobody = { ...framesOf(0, 1)[0], frame_data: Buffer.from('nobody').toString('base64') };
+  const guidance = 'Please move closer to camera';
+  t.match((await world.call('POST', '/api/calibration/frame', { session_id, candidate_id: 'unseen', ...nobody })).body, { success: false, error: 'No face detected', frame_shape: [480, 640], quality: { detection: 0, lighting: 100 }, guidance });
+  t.match((await world.call('POST', '/api/calibration/frames/batch', { session_id, candidate_id: 'unseen', frames: [nobody] })).body, { successful_frames: 0, guidance });
+});
+
+t.test('a page that was loaded anew resumes by the candidate alone', async (t) => {
+  const world = await openWorld();
+  t.teardown(() => world.close());
+  const resume = (body: object, headers: Record<string, string> = {}) => world.call('POST', '/api/calibration/session/resume', body, headers);
+  await calibrate(world, 'back');
+  t.match(await resume({ candidate_id: 'back' }), { status: 404, body: { error: { code: 'CALIBRATION_SESSION_NOT_FOUND' } } }, 'a completed one is not taken up');
+  const session_id = await begin(world, 'back');
+  await world.call('POST', '/api/calibration/frames/batch', { session_id, candidate_id: 'back', frames: framesOf(0, 5) });
+  t.match(await resume({ candidate_id: 'back' }), { status: 200, body: { session_id, existing_frames: 5, next_frame_index: 5, frames_per_target_index: { 0: 5 } } });
+  t.match(await resume({}), { status: 422, body: { detail: [{ loc: ['body', 'session_id'] }] } });
+  t.equal((await resume({ candidate_id: 'back' }, { authorization: `Bearer ${await world.token('candidate', 'other')}` })).status, 403);
+  t.equal((await resume({ candidate_id: 'nobody' }, { authorization: `Bearer ${await world.token('candidate', 'other')}` })).status, 403, 'nor does it tell whether somebody has one');
+});
+
+t.test('validate is about the files: those of the last completed session, or imported ones', async (t) => {
+  const world = await openWorld();
+  t.teardown(() => world.close());
+  const { session_id } = await calibrate(world, 'kept');
+  const begun = await begin(world, 'kept');
+  t.match((await world.call('POST', '/api/calibration/validate/kept')).body, { valid: true, session_id, checks: { csv_matches_frames: true } }, 'another calibration was begun since');
+  t.match((await world.call('POST', `/api/calibration/validate/${begun}`)).body, { valid: false, session_id: begun });
+  // As `sightline calibrations import` leaves them: files and no session.
+  const store = await openCalibrationStore({ kind: 'sqlite', file: join(world.folder, 'calibration.db') });
+  const records = createRecords(store, new Vault(new Map()));
+  const stored = (await records.files('kept')) as StoredFiles;
+  const csvOf = (candidate_id: string) => stored.csv.replaceAll(',kept\n', `,${candidate_id}\n`);
+  await records.saveScreen('imported', stored.screen.replace('"kept"', '"imported"'));
+  await records.saveFiles('imported', csvOf('imported'), stored.npz);
+  t.match(await world.call('POST', '/api/calibration/validate/imported'), { status: 200, body: { valid: true, session_id: null, problems: [], checks: { transform: true, csv_bytes: true }, report: { verdict: 'accept' } } });
+  // Every gaze a little to the side: the matrix is of other rows.
+  await records.saveFiles('imported', csvOf('imported').replaceAll(/^(\d+,[\d.]+,[\d.]+,)(-?)0\.3/gm, '$1$20.4'), stored.npz);
+  t.match((await world.call('POST', '/api/calibration/validate/imported')).body, { valid: false, problems: [/^transform: the rows give another transform/] });
+  await records.saveFiles('other', csvOf('other'), stored.npz);
+  t.match((await world.call('POST', '/api/calibration/validate/other')).body, { valid: false, problems: ['no screen information is stored'] });
+  t.match(await world.call('POST', '/api/calibration/validate/nobody'), { status: 404 });
+  await store.close();
 });
 
 t.test('one bad frame of a batch does not take the others with it', async (t) => {

@@ -37,6 +37,14 @@ export interface FrameAnswer {
   guidance?: string;
 }
 
+/** A frame without a gaze. `quality` where there was a picture: whoever is not seen needs the guidance most. */
+interface Refusal {
+  code: string;
+  error: string;
+  shape?: [number, number];
+  quality?: Quality;
+}
+
 export interface FramesDeps {
   gaze: GazeSource;
   journal: FrameJournal;
@@ -68,10 +76,10 @@ export class Frames {
     const answers = frames.map((frame, index) => {
       const known = before.get(frame.frame_index) ?? fresh.get(frame.frame_index);
       if (known !== undefined) return this.repeat(live, frame, known, arrived_ms);
-      if (frame.fault !== undefined) return this.refuse(frame, 'not_a_picture', frame.fault, arrived_ms);
+      if (frame.fault !== undefined) return this.refuse(frame, { code: 'not_a_picture', error: frame.fault }, arrived_ms);
       const made = this.checked(live, frame, looked[index] as StillResult, arrived_ms, frames.length === 1);
       if ('record' in made) fresh.set(frame.frame_index, made.record);
-      return 'record' in made ? accepted(made.record, live) : this.refuse(frame, made.code, made.error, arrived_ms, made.shape);
+      return 'record' in made ? accepted(made.record, live) : this.refuse(frame, made, arrived_ms);
     });
     const others = fresh.size === 0 ? [] : await this.store(live, [...fresh.values()]);
     if (others.length === 0) return answers;
@@ -85,7 +93,7 @@ export class Frames {
 
   /** A frame of another target is not the one that was stored: to answer as if it were would lose it without a word. */
   private repeat(live: LiveSession, frame: IncomingFrame, known: FrameRecord, arrived_ms: number): FrameAnswer {
-    if (known.target_index !== frame.target_index) return this.refuse(frame, 'index_taken', indexTaken(known), arrived_ms);
+    if (known.target_index !== frame.target_index) return this.refuse(frame, { code: 'index_taken', error: indexTaken(known) }, arrived_ms);
     this.counts.repeated++;
     return { ...accepted(known, live), duplicate: true };
   }
@@ -119,7 +127,7 @@ export class Frames {
   }
 
   /** @throws REQUEST_INVALID where the frame is alone */
-  private checked(live: LiveSession, frame: IncomingFrame, seen: StillResult, arrived_ms: number, alone: boolean): ReturnType<Frames['record']> {
+  private checked(live: LiveSession, frame: IncomingFrame, seen: StillResult, arrived_ms: number, alone: boolean): { record: FrameRecord } | Refusal {
     try {
       return this.record(live, frame, seen, arrived_ms);
     } catch (error) {
@@ -128,7 +136,7 @@ export class Frames {
     }
   }
 
-  private record(live: LiveSession, frame: IncomingFrame, seen: StillResult, arrived_ms: number): { record: FrameRecord } | { code: string; error: string; shape?: [number, number] } {
+  private record(live: LiveSession, frame: IncomingFrame, seen: StillResult, arrived_ms: number): { record: FrameRecord } | Refusal {
     if (!seen.ok) {
       if (seen.code === 'busy') this.deps.pace.turnedAway();
       const words = { not_a_picture: `frame_data: ${seen.message}`, busy: 'Too many frames at once, please send fewer', unavailable: 'Gaze estimation is not available at the moment' };
@@ -136,7 +144,7 @@ export class Frames {
     }
     const shape: [number, number] = [seen.height, seen.width];
     const reading = readingOf(seen);
-    if (typeof reading === 'string') return { code: reading === 'No face detected' ? 'no_face' : 'no_gaze', error: reading, shape };
+    if (typeof reading === 'string') return { code: reading === 'No face detected' ? 'no_face' : 'no_gaze', error: reading, shape, quality: qualityOf(seen, live.heads) };
     this.deps.live.noteHead(live, headSample(reading, seen.width));
     const share = shareOf(frame.target_position, live.screen);
     return {
@@ -155,10 +163,13 @@ export class Frames {
     };
   }
 
-  private refuse(frame: IncomingFrame, error_code: string, error: string, now_ms: number, shape?: [number, number]): FrameAnswer {
+  private refuse(frame: IncomingFrame, { code: error_code, error, shape, quality }: Refusal, now_ms: number): FrameAnswer {
     this.counts.refused[error_code] = (this.counts.refused[error_code] ?? 0) + 1;
     const { frame_index, target_index, target_position } = frame;
-    return { success: false, error, error_code, frame_index, target_index, target_position, timestamp: new Date(now_ms).toISOString(), ...(shape === undefined ? {} : { frame_shape: shape }) };
+    return {
+      success: false, error, error_code, frame_index, target_index, target_position, timestamp: new Date(now_ms).toISOString(),
+      ...(shape === undefined ? {} : { frame_shape: shape }), ...(quality === undefined ? {} : { quality, guidance: quality.guidance }),
+    };
   }
 }
 

@@ -87,8 +87,15 @@ export function createResults(context: ServiceContext) {
 
     /** Makes the files anew from the stored frames and compares them with the stored ones. */
     async validate(caller: Caller, id: string) {
-      const { session_id, candidate_id } = await sessionOrNewest(caller, id, 'calibration_validate');
-      return workplace.run('validate', await records.frameCount(session_id), { session_id, candidate_id });
+      // Of a candidate, the newest completed session: that is whose files are stored, whatever was begun since.
+      const of_candidate = await records.sessionsOf(id);
+      const session = (await records.session(id)) ?? of_candidate.find(({ status }) => status === 'completed') ?? of_candidate[0];
+      const candidate_id = session?.candidate_id ?? id;
+      await access.check(caller, 'calibration_validate', { candidate_id, session_id: session?.session_id ?? null });
+      if (session !== undefined) return workplace.run('validate', await records.frameCount(session.session_id), { session_id: session.session_id, candidate_id });
+      const bytes = await records.csvBytes(candidate_id);
+      if (bytes === 0) throw new SightlineError('CALIBRATION_SESSION_NOT_FOUND', 'id: expected a session, or a candidate who has one or whose files were imported, received neither');
+      return workplace.run('validateFiles', bytes / CSV_BYTES_A_FRAME, { candidate_id });
     },
 
     /** The session again, frame by frame, with where its own fit puts each gaze. @returns JSON */

@@ -5,6 +5,8 @@
 import { createHash } from 'node:crypto';
 import { calibrationCsv } from '../csv_write.js';
 import { readCalibrationCsv } from '../csv_read.js';
+import { parseFiles } from '../files.js';
+import { validateCalibration } from '../validate.js';
 import { messageOf, SightlineError } from '../../errors.js';
 import type { FitReport, ScreenInfo, TransformMatrix } from '../types.js';
 import { zipOf } from './archive.js';
@@ -118,6 +120,18 @@ export function createSessionWork(records: Records, vault: Vault) {
       return {
         valid: problems.length === 0, candidate_id, session_id, problems, checks: { csv_matches_frames: csv, matrix_matches_frames: npz },
         file_checksums: stored === undefined ? null : checksums(stored), report: made?.fit.report ?? null,
+      };
+    },
+
+    /** Imported files, which have no session: whether they belong together and the analyzers can use them. */
+    async validateFiles({ candidate_id }: { candidate_id: string }) {
+      const stored = await records.files(candidate_id);
+      if (stored === undefined) return { valid: false, candidate_id, session_id: null, problems: ['no screen information is stored'], checks: {}, file_checksums: null, report: null };
+      const read = parseFiles(candidate_id, { screen_info: Buffer.from(stored.screen), calibration: Buffer.from(stored.csv), transform_matrix: stored.npz });
+      const { valid, checks, fit } = validateCalibration(read);
+      return {
+        valid, candidate_id, session_id: null, problems: checks.filter(({ ok, required }) => !ok && required).map(({ name, message }) => `${name}: ${message}`),
+        checks: Object.fromEntries(checks.map(({ name, ok }) => [name, ok])), file_checksums: checksums(stored), report: fit?.report ?? null,
       };
     },
 

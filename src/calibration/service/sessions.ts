@@ -63,6 +63,14 @@ export function createSessions(context: ServiceContext) {
       return { session_id, status: 'resumed' as const, existing_frames: frames, candidate_id: session.candidate_id, next_frame_index, frames_per_target_index: per_target };
     },
 
+    /** As `resume`, of the newest session that takes frames: a page that was loaded anew knows no more than whom it is for. @throws CALIBRATION_SESSION_NOT_FOUND */
+    async resumeOf(caller: Caller, candidate_id: string) {
+      const session = await records.openSessionOf(candidate_id);
+      if (session !== undefined) return this.resume(caller, session.session_id);
+      await access.check(caller, 'session_resume', { candidate_id });
+      throw new SightlineError('CALIBRATION_SESSION_NOT_FOUND', 'candidate_id: expected a candidate with a session that is not completed, found none');
+    },
+
     async link(caller: Caller, session_id: string, interview_id: string) {
       const session = await sessionOf(context, session_id);
       await access.check(caller, 'session_link', { candidate_id: session.candidate_id, session_id, detail: 'interview linked' });

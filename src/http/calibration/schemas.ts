@@ -44,7 +44,7 @@ export const CreatedSessionSchema = Type.Object(
   { description: 'the new session' },
 );
 export const SessionParams = Type.Object({ id: Uuid }, closed);
-export const SessionIdBody = Type.Object({ session_id: Uuid }, open);
+export const ResumeBody = Type.Object({ session_id: Type.Optional(Uuid), candidate_id: Type.Optional(CandidateId) }, { ...open, description: 'a session, or a candidate, whose newest session that is not completed is meant' });
 export const SessionStatusSchema = Type.Object(
   {
     exists: Type.Boolean(), session_id: Type.String(), status: Nullable(Type.String(), 'in_progress, completed or failed'), created_at: Nullable(Type.String(), 'ISO 8601, UTC'), updated_at: Nullable(Type.String(), 'ISO 8601, UTC'),

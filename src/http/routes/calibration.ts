@@ -8,7 +8,7 @@ import { calibrationAccess, type CalibrationAccess } from '../calibration/access
 import { imageOf } from '../calibration/images.js';
 import {
   BatchAnswerSchema, BatchBody, CandidateParams, CompleteBody, ConsentBody, ConsentSchema, CreatedSessionSchema, CreateSessionBody, DetectBody, DetectedSchema, ErrorSchema, FrameAnswerSchema, FrameBody, LinkBody, LinkedSchema,
-  LinkQuery, PingSchema, ResumedSchema, SavedScreenSchema, ScreenBody, ScreenInfoSchema, SessionIdBody, SessionParams, SessionStatusSchema, StartBody, StartedSchema, UploadFields, Whole,
+  LinkQuery, PingSchema, ResumedSchema, ResumeBody, SavedScreenSchema, ScreenBody, ScreenInfoSchema, SessionParams, SessionStatusSchema, StartBody, StartedSchema, UploadFields, Whole,
 } from '../calibration/schemas.js';
 import type { HttpDeps } from '../deps.js';
 import type { Server } from '../typed_server.js';
@@ -64,8 +64,14 @@ function sessionRoutes(app: Server, { service, caller }: CalibrationAccess): voi
   );
   app.post(
     '/api/calibration/session/resume',
-    { bodyLimit, schema: { summary: 'Take up an interrupted session, named in the body', tags, body: SessionIdBody, response: { 200: ResumedSchema, ...missing } } },
-    async (request) => (await service().sessions()).resume(caller(request), request.body.session_id),
+    { bodyLimit, schema: { summary: 'Take up an interrupted session, named in the body, or the newest one of a candidate', tags, body: ResumeBody, response: { 200: ResumedSchema, ...missing } } },
+    async (request) => {
+      const { session_id, candidate_id } = request.body;
+      const sessions = await service().sessions();
+      if (session_id !== undefined) return sessions.resume(caller(request), session_id);
+      if (candidate_id !== undefined) return sessions.resumeOf(caller(request), candidate_id);
+      throw new SightlineError('REQUEST_INVALID', 'session_id: expected a session, or a candidate_id, received neither');
+    },
   );
   app.post(
     '/api/calibration/session/:id/link',
