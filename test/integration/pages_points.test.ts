@@ -53,7 +53,7 @@ async function calibrate(t: Test, browser: Browser, { url, points, hurry }: { ur
   for (let attempt = 0; attempt < 5 && (await page.getByRole('button', { name: 'Accept' }).isDisabled()); attempt++) {
     const target = Number(/target (\d+)/.exec((await page.locator('.verdict').textContent()) ?? '')?.[1] ?? '0');
     await page.getByRole('button', { name: `Repeat ${NAMES[target] ?? ''}`, exact: true }).click();
-    await page.locator('.sequence').waitFor({ timeout: 15_000 });
+    await page.locator('.sequence').waitFor({ timeout: 60_000 });
     await heading(page, 'Your result', 60_000);
   }
   await page.getByRole('button', { name: 'Accept' }).click();

@@ -14,7 +14,7 @@ import { parse } from 'yaml';
 import { PAGES_DIR } from '../../src/http/routes/pages.js';
 import { eyeClient } from '../fixtures/eye_client.js';
 
-t.setTimeout(120_000);
+t.setTimeout(400_000);
 const dockerfile = readFileSync('Dockerfile', 'utf8').replaceAll('\\\n', ' ');
 const stages = dockerfile.split(/^FROM /m).slice(1);
 const [build = '', run = ''] = stages;
@@ -87,7 +87,7 @@ const health = words('CMD').length > 0 ? (/HEALTHCHECK .* CMD (\[.*\])/.exec(run
 const base = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment };
 
 t.test('without a token it says what is missing and does not listen', async (t) => {
-  const { status, stderr } = spawnSync(program, [...before, ...words('CMD')], { encoding: 'utf8', timeout: 30_000, env: { ...base, STATE_DIR: t.testdir() } });
+  const { status, stderr } = spawnSync(program, [...before, ...words('CMD')], { encoding: 'utf8', timeout: 60_000, env: { ...base, STATE_DIR: t.testdir() } });
   t.equal(status, 2);
   t.match(stderr, /server\.api_token: expected a token because server\.host "0\.0\.0\.0"/);
 });
@@ -100,7 +100,7 @@ t.test('the entry point: starts, is healthy, tracks eyes for who has the token, 
   const port = await freePort();
   // HOST is the one variable of the image that a test on a machine with neighbours changes.
   const env = { ...base, HOST: '127.0.0.1', PORT: String(port), STATE_DIR: state, SIGHTLINE_API_TOKEN: token };
-  const added = spawnSync(program, [...before, 'cameras', 'add', '--id', '1', '--name', 'Till', '--url', 'lavfi:testsrc=size=320x240:rate=10'], { encoding: 'utf8', env, timeout: 30_000 });
+  const added = spawnSync(program, [...before, 'cameras', 'add', '--id', '1', '--name', 'Till', '--url', 'lavfi:testsrc=size=320x240:rate=10'], { encoding: 'utf8', env, timeout: 60_000 });
   t.equal(added.status, 0, added.stderr);
   const child = spawn(program, [...before, ...words('CMD')], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   t.teardown(() => child.kill('SIGKILL'));
@@ -108,9 +108,9 @@ t.test('the entry point: starts, is healthy, tracks eyes for who has the token, 
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-4_000)));
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const [command = '', ...rest] = JSON.parse(health) as string[];
-  const end = Date.now() + 80_000;
+  const end = Date.now() + 180_000;
   while (Date.now() < end && child.exitCode === null && !output.includes('listening on')) await new Promise((resolve) => setTimeout(resolve, 100));
-  t.equal(spawnSync(command, rest, { env, timeout: 20_000 }).status, 0, `healthy: ${output.slice(-500)}`);
+  t.equal(spawnSync(command, rest, { env, timeout: 60_000 }).status, 0, `healthy: ${output.slice(-500)}`);
 
   for (const page of existsSync(PAGES_DIR) ? ['/', '/calibrate'] : []) t.match(await (await fetch(`http://127.0.0.1:${port}${page}`)).text(), /<script type="module"/, `the page ${page}, which asks for the token itself`);
   await t.rejects(eyeClient(`ws://127.0.0.1:${port}`), /401/);

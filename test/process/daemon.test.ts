@@ -68,7 +68,7 @@ t.test('the demo: every camera streams, all three result types arrive, it stops 
 
   const receiver = /"receiver":"([^"]+)"/.exec(daemon.output())?.[1] ?? '';
   type Received = { counts: Record<string, number>; invalid: number; recent: { problem: string | null }[] };
-  const received = await until<Received>('all three result types', 90, async () => {
+  const received = await until<Received>('all three result types', 180, async () => {
     const seen = await json<Received>(receiver);
     return ['frame_analysis', 'behavioral_detection', 'anomaly_alert'].every((type) => (seen.counts[type] ?? 0) > 0) && seen;
   });

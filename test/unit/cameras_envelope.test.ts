@@ -43,7 +43,7 @@ t.test('what we seal is opened again, and by PHP', async (t) => {
   t.equal(openEnvelope(text, KEY, possibleAads({ camera_id: 5, outlet_id: null })), url);
   t.not(sealEnvelope(url, KEY, '', 0), sealEnvelope(url, KEY, '', 0), 'a fresh key and fresh nonces each time');
   const script = '$b=json_decode($argv[1],true);$d=fn($n)=>base64_decode($b[$n]);$k=openssl_decrypt($d("encrypted_dek"),"aes-256-gcm",$argv[2],1,$d("dek_iv"),$d("dek_tag"));echo openssl_decrypt($d("encrypted_data"),"aes-256-gcm",$k,1,$d("iv"),$d("tag"),json_encode(["camera_id"=>5]));';
-  const php = spawnSync('php', ['-r', script, text, OWN.key], { encoding: 'utf8', timeout: 20_000 });
+  const php = spawnSync('php', ['-r', script, text, OWN.key], { encoding: 'utf8', timeout: 60_000 });
   if (php.error !== undefined) t.comment('php-cli is not installed: not held against PHP itself');
   else t.equal(php.stdout, url);
 });
