@@ -46,15 +46,14 @@ interface OffsetArguments {
 }
 
 async function offset(cli: CliContext, argv: OffsetArguments): Promise<OffsetResult> {
-  const { inCameraOf, readViewsFolder } = await import('../ptz/estimate/views_file.js');
+  const { inOneCamera, readViewsFolder } = await import('../ptz/estimate/views_file.js');
   const { openOffsetEngine } = await import('../ptz/estimate/engine.js');
   const folder = (name: string): string => resolve(cli.io.cwd(), name);
-  const reference = await readViewsFolder(folder(argv.reference), '--reference');
-  const query = await readViewsFolder(folder(argv.query), '--query');
+  const { camera, references, queries } = inOneCamera(await readViewsFolder(folder(argv.reference), '--reference'), await readViewsFolder(folder(argv.query), '--query'));
   const engine = openOffsetEngine();
   try {
-    return await engine.estimateOffset(reference.views, inCameraOf(reference.camera, query), {
-      camera: reference.camera, method: argv.method, threshold_deg: argv.threshold, seed: argv.seed, ...margins(argv.ignore),
+    return await engine.estimateOffset(references, queries, {
+      camera, method: argv.method, threshold_deg: argv.threshold, seed: argv.seed, ...margins(argv.ignore),
     });
   } finally {
     await engine.close();

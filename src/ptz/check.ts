@@ -3,6 +3,7 @@ import { SightlineError } from '../errors.js';
 import { MOVING_MOST } from '../opencv/moving.js';
 import type { PtzDevice } from './config/devices.js';
 import type { EstimateOffset, OffsetResult } from './estimate/types.js';
+import { inOneCamera } from './estimate/views_file.js';
 import { comparisonOptions } from './scans/collect.js';
 import { extractFrom, type QueryOptions } from './scans/extract.js';
 import { againName, CONTENT_TYPES, positionOf, queryFolder, queryManifest, viewOf } from './scans/manifests.js';
@@ -61,7 +62,8 @@ async function measure(device: PtzDevice, deps: CheckDeps, { query, keep, signal
   row.mode = scan.mode;
   row.capture_positions = scan.frames.map(({ telemetry }) => positionOf(telemetry));
   row.failure_log.push(...scan.skipped.map(({ stop, code, reason }) => `position ${stop.pan_deg}/${stop.tilt_deg} left out: ${code}: ${reason}`));
-  const estimate = await deps.estimate(reference.views, scan.frames.map(viewOf), comparisonOptions(deps.settings, reference, signal));
+  const { camera, references, queries } = inOneCamera(reference, { camera: scan.camera ?? reference.camera, views: scan.frames.map(viewOf) });
+  const estimate = await deps.estimate(references, queries, { ...comparisonOptions(deps.settings, reference, signal), camera });
   judge(estimate, outcome, deps.settings.slack.threshold_deg);
   const restless = estimate.views.filter(({ moving_share }) => (moving_share ?? 0) > MOVING_MOST).map(({ image }) => image);
   if (restless.length > 0) row.failure_log.push(`more than half of the picture changes between the frames of a position, so nothing was left out: ${restless.join(', ')}`);

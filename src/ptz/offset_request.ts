@@ -3,8 +3,8 @@ import { Type, type Static } from '@sinclair/typebox';
 import { SightlineError } from '../errors.js';
 import type { OffsetEngine, OffsetOptions, OffsetResult, PtzView } from './estimate/types.js';
 import { AGAIN_MAX } from './estimate/options.js';
-import { CameraSchema, cameraOf } from './estimate/views_file.js';
-import type { StoredSets } from './stored_sets.js';
+import { CameraSchema, cameraOf, inOneCamera } from './estimate/views_file.js';
+import type { StoredQuery, StoredSets } from './stored_sets.js';
 
 const closed = { additionalProperties: false } as const;
 const degrees = (description: string, limit: number) => Type.Number({ minimum: -limit, maximum: limit, description });
@@ -71,8 +71,11 @@ export function createOffsetChecks(engine: OffsetEngine, sets: StoredSets): Offs
       try {
         const signal = AbortSignal.timeout(DEADLINE_MS);
         const { views, options } = await referenceOf(request, sets, signal);
-        const queries = await viewsOf('query', request.query, () => sets.query(request.query.device_id ?? '', request.query.scan, signal));
-        return await engine.estimateOffset(views, queries, { ...options, ...wishesOf(request), signal });
+        const query = await viewsOf('query', request.query, () => sets.query(request.query.device_id ?? '', request.query.scan, signal));
+        // A camera that the request names is that of all its views.
+        const own = request.camera === undefined ? query.camera : undefined;
+        const { camera, references, queries } = inOneCamera({ camera: options.camera, views }, { camera: own ?? options.camera, views: query.views });
+        return await engine.estimateOffset(references, queries, { ...options, camera, ...wishesOf(request), signal });
       } finally {
         running--;
       }
@@ -88,18 +91,19 @@ async function referenceOf({ reference, camera, method }: OffsetRequest, sets: S
     if (method !== undefined && method !== options.method) throw new SightlineError('REQUEST_INVALID', `method: expected ${options.method}, with which the reference set was made, received ${method}`);
     return { views, options: camera === undefined ? options : { ...options, camera: cameraOf(camera) } };
   }
-  const views = await viewsOf('reference', reference, async () => []);
+  const { views } = await viewsOf('reference', reference, async () => ({ views: [] }));
   if (camera === undefined) throw new SightlineError('REQUEST_INVALID', 'camera: expected an object with width, height and hfov_deg or fx, since the reference has views of its own; received none');
   return { views, options: { camera: cameraOf(camera) } };
 }
 
-async function viewsOf(what: string, given: OffsetRequest['query'], stored: () => Promise<PtzView[]>): Promise<PtzView[]> {
+async function viewsOf(what: string, given: OffsetRequest['query'], stored: () => Promise<StoredQuery>): Promise<StoredQuery> {
   if ((given.device_id === undefined) === (given.views === undefined)) throw new SightlineError('REQUEST_INVALID', `${what}: expected either device_id or views, received ${given.views === undefined ? 'neither' : 'both'}`);
   if (given.views === undefined) return stored();
-  return given.views.map(({ image, name, again, ...telemetry }, index) => ({
+  const views = given.views.map(({ image, name, again, ...telemetry }, index) => ({
     name: name ?? `${what} ${index + 1}`, picture: bytesOf(image, `${what}.views.${index}.image`), ...telemetry,
     ...(again === undefined ? {} : { again: again.map((one, at) => bytesOf(one, `${what}.views.${index}.again.${at}`)) }),
   }));
+  return { views };
 }
 
 function bytesOf(image: string, where: string): Uint8Array {

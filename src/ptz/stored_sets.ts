@@ -2,7 +2,7 @@
 import { SightlineError } from '../errors.js';
 import { findDevice, type PtzDevice } from './config/devices.js';
 import type { PtzSettings } from './config/settings.js';
-import type { FeatureMethod, OffsetOptions, PtzView } from './estimate/types.js';
+import type { FeatureMethod, OffsetOptions, PtzCamera, PtzView } from './estimate/types.js';
 import { deviceFolder, zoomOf } from './scans/manifests.js';
 import { comparisonOptions } from './scans/collect.js';
 import { loadReference } from './scans/reference.js';
@@ -14,15 +14,22 @@ export interface StoredReference {
   options: OffsetOptions & { method: FeatureMethod };
 }
 
+/** A stored query; `camera` is there where its folder said its own. */
+export interface StoredQuery {
+  views: PtzView[];
+  camera?: PtzCamera;
+}
+
 export interface StoredSets {
   /** Errors: PTZ_DEVICE_UNKNOWN, PTZ_REFERENCE_MISSING, PTZ_REFERENCE_BROKEN. */
   reference(device_id: string, signal?: AbortSignal): Promise<StoredReference>;
   /** `scan` is the time stamp that names its folder; without it the newest. Errors: PTZ_DEVICE_UNKNOWN, NOT_FOUND. */
-  query(device_id: string, scan: string | undefined, signal?: AbortSignal): Promise<PtzView[]>;
+  query(device_id: string, scan: string | undefined, signal?: AbortSignal): Promise<StoredQuery>;
 }
 
 /** The parts of `telemetry_manifest.json` that are read. */
 interface Manifest {
+  camera?: PtzCamera;
   telemetry?: Record<string, { file_name?: string; again?: string[]; attitude?: { yaw: number; pitch: number; roll: number }; zoom_factor?: number; zoom?: number }>;
 }
 
@@ -70,14 +77,14 @@ function manifestOf(source: Buffer, key: string): Manifest {
   }
 }
 
-async function queryViews(store: FileStore, device: PtzDevice, scan: string | undefined, signal: AbortSignal | undefined): Promise<PtzView[]> {
+async function queryViews(store: FileStore, device: PtzDevice, scan: string | undefined, signal: AbortSignal | undefined): Promise<StoredQuery> {
   const folder = `${deviceFolder(device)}/query_scan`;
   if (scan !== undefined && !SCAN.test(scan)) throw new SightlineError('REQUEST_INVALID', 'query.scan: expected the time stamp that names a query folder, received another text');
   const newest = await newestManifest(store, folder, scan === undefined ? recentMonths() : [scan], signal);
   const source = newest === undefined ? undefined : await store.get(newest, signal);
   if (newest === undefined || source === undefined) throw new SightlineError('NOT_FOUND', `${device.device_id}: there is no ${scan === undefined ? 'stored query' : `query ${scan}`}`);
   const images = newest.slice(0, newest.lastIndexOf('/'));
-  const { telemetry = {} } = manifestOf(source, newest);
+  const { telemetry = {}, camera } = manifestOf(source, newest);
   const views: PtzView[] = [];
   for (const { file_name, again = [], attitude, zoom_factor, zoom } of Object.values(telemetry)) {
     const picture = file_name === undefined ? undefined : await store.get(`${images}/${file_name}`, signal);
@@ -89,5 +96,5 @@ async function queryViews(store: FileStore, device: PtzDevice, scan: string | un
       again: further.filter((one) => one !== undefined),
     });
   }
-  return views;
+  return { views, ...(camera === undefined ? {} : { camera }) };
 }

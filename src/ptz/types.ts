@@ -57,6 +57,8 @@ export interface QueryScan {
   mode: 'passive' | 'active';
   stabilize_time_s: number;
   frames: CapturedFrame[];
+  /** Where a folder says it; otherwise the lens is that of the reference set. */
+  camera?: PtzCamera;
   /** Stops that were left out, and why. */
   skipped: { stop: PtzStop; code: string; reason: string }[];
   /** Wall clock. */

@@ -27,12 +27,12 @@ interface Look {
   off?: { yaw: number; pitch: number };
 }
 
-async function putViews(folder: string, panorama: Panorama, looks: readonly Look[]): Promise<void> {
+async function putViews(folder: string, panorama: Panorama, looks: readonly Look[], scene = SCENE): Promise<void> {
   mkdirSync(folder, { recursive: true });
   for (const { image, pan_deg, tilt_deg, off = { yaw: 0, pitch: 0 } } of looks) {
-    writeFileSync(path.join(folder, image), await encodePng(lookAt(panorama, { yaw_deg: pan_deg + off.yaw, pitch_deg: tilt_deg + off.pitch }, SCENE), SCENE.width, SCENE.height));
+    writeFileSync(path.join(folder, image), await encodePng(lookAt(panorama, { yaw_deg: pan_deg + off.yaw, pitch_deg: tilt_deg + off.pitch }, scene), SCENE.width, SCENE.height));
   }
-  writeFileSync(path.join(folder, 'views.json'), JSON.stringify({ camera: SCENE, views: looks.map(({ image, pan_deg, tilt_deg }) => ({ image, pan_deg, tilt_deg })) }));
+  writeFileSync(path.join(folder, 'views.json'), JSON.stringify({ camera: scene, views: looks.map(({ image, pan_deg, tilt_deg }) => ({ image, pan_deg, tilt_deg })) }));
 }
 
 async function sightline(cwd: string, ...args: string[]): Promise<{ code: number; out: Record<string, unknown>; text: string; words: string }> {
@@ -78,6 +78,14 @@ t.test('pictures in folders, results in the embedded database', async (t) => {
   t.match((await sightline(cwd, 'ptz', 'report', '--device', 'nobody')).text, /no results of these devices/);
   t.match((await sightline(cwd, 'ptz', 'report', '--deployment', 'yard', '--status', 'drift')).text, /^\S+ +yard\/gate[^\n]*\n$/);
   t.match((await sightline(cwd, 'ptz', 'check', '--device', 'gate')).text, /gate: drift[^]*yaw -\d\.\d+° ± 0\.\d+°[^]*zoom [01]\.\d+ ± 0\.\d+, \d+ matches\n  yaw beyond ±0\.5° with the whole interval\n/);
+
+  for (const hfov_deg of [52, 69]) {
+    await putViews(at('gate', 'query'), scene, [{ image: 'q.png', pan_deg: 10, tilt_deg: -10, off: { yaw: 2, pitch: 0 } }], { ...SCENE, hfov_deg });
+    const [other_lens] = (await sightline(cwd, 'ptz', 'monitor', '--json', '--device', 'gate')).out.results as { status: string; yaw_offset: number; zoom_ratio: number }[];
+    t.match(other_lens, { status: 'drift' }, `${hfov_deg}° instead of ${SCENE.hfov_deg}°`);
+    t.ok(Math.abs((other_lens?.yaw_offset ?? 0) + 2) < 0.05 && Math.abs((other_lens?.zoom_ratio ?? 0) - 1) < 0.005, `its own lens is no zoom error: ${JSON.stringify(other_lens?.zoom_ratio)}`);
+  }
+  await putViews(at('gate', 'query'), scene, [{ image: 'q.png', pan_deg: 10, tilt_deg: -10, off: { yaw: 2, pitch: 0 } }]);
 
   const set = path.join(cwd, '.sightline/ptz/yard/gate/reference_scan');
   writeFileSync(path.join(set, 'features/a.png.txt'), '0 128\n');

@@ -70,7 +70,12 @@ t.test('devices.yaml: all problems, each where it is', async (t) => {
   cameras: [{name: c, reference_stops: [[0, 90]]}]
 - name: b
   cameras: [{name: c, colour: red}]
+- name: arn:aws:eks
+  cameras: [{name: x}, {name: y}]
+- name: arn/aws/eks
+  cameras: [{name: x}]
 `, 'd.yaml', settings));
+  t.ok(said.includes('arn_aws_eks/x: expected once') && !said.includes('eks/y: '), 'two cameras may not share their files');
   for (const words of ['[0].cameras[0].name', 'camera a/ok: expected once', 'deployment a: expected once', '[1].direct.mqtt', '[1].cameras[0].reference_stops[0].tilt', '[2].cameras']) t.ok(said.includes(words), words);
 });
 

@@ -6,7 +6,7 @@ import { checkOptions } from '../../src/ptz/estimate/options.js';
 import { findOverlays, without, type FoundView } from '../../src/ptz/estimate/overlays.js';
 import type { Features, OffsetOptions, PtzView } from '../../src/ptz/estimate/types.js';
 import { commonReason, judge, statusOf } from '../../src/ptz/estimate/verdict.js';
-import { cameraOf, inCameraOf, readViewsFolder } from '../../src/ptz/estimate/views_file.js';
+import { cameraOf, inOneCamera, readViewsFolder } from '../../src/ptz/estimate/views_file.js';
 import type { NativeOffset } from '../../src/geometry/types.js';
 
 const CAMERA = { width: 1280, height: 720, fx: 1108.5, fy: 1108.5, cx: 639.5, cy: 359.5, k1: 0 };
@@ -97,8 +97,10 @@ t.test('views.json: the lens from the field of view or from fx; the query may ha
   t.match(from_fov, { cx: 639.5, cy: 359.5, k1: 0 });
   t.match(cameraOf({ width: 100, height: 80, fx: 90, cx: 48 }), { fx: 90, fy: 90, cx: 48, cy: 39.5 });
   t.throws(() => cameraOf({ width: 100, height: 80 }), { code: 'PTZ_INPUT', message: /camera: expected hfov_deg, or fx/ });
-  const [moved] = inCameraOf(from_fov, { camera: { ...from_fov, fx: from_fov.fx * 2 }, views: [view(0)] });
-  t.equal(moved?.zoom, 2);
+  const [wide, long] = [from_fov, { ...from_fov, fx: from_fov.fx * 2, fy: from_fov.fy * 2 }];
+  t.match(inOneCamera({ camera: wide, views: [view(0)] }, { camera: long, views: [view(0)] }), { camera: wide, references: [view(0)], queries: [{ zoom: 2 }] });
+  t.match(inOneCamera({ camera: long, views: [view(0)] }, { camera: wide, views: [view(0)] }), { camera: wide, references: [{ zoom: 2 }], queries: [view(0)] }, 'no zoom below 1, which would be a command scale');
+  t.match(inOneCamera({ camera: wide, views: [view(0)] }, { camera: { ...long, width: 64 }, views: [view(0)] }), { queries: [view(0)] }, 'another size is refused later');
 });
 
 t.test('views.json: what is wrong is named with its file and field', async (t) => {

@@ -30,7 +30,7 @@ async function world(t: Test, estimate?: OffsetEngine['estimateOffset']): Promis
       if (device_id !== 'cam') throw new SightlineError('NOT_FOUND', `device: expected one of devices.yaml, received ${device_id}`);
       return { options: { camera: { width: 640, height: 480, fx: 500, fy: 500, cx: 319.5, cy: 239.5, k1: 0 }, method: 'akaze', threshold_deg: 0.4, ignore: { top: 0.1 } }, views: [{ name: 'stored', picture: new Uint8Array(1), pan_deg: 0, tilt_deg: 0 }] };
     },
-    query: async (_id, scan) => [{ name: scan ?? 'newest', picture: new Uint8Array(1), pan_deg: 0, tilt_deg: 0 }],
+    query: async (_id, scan) => ({ views: [{ name: scan ?? 'newest', picture: new Uint8Array(1), pan_deg: 0, tilt_deg: 0 }] }),
   };
   const engine: OffsetEngine = {
     estimateOffset: estimate ?? (async (references, queries, options) => {

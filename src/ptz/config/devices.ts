@@ -137,6 +137,8 @@ export function parseDevices(source: string, file: string, settings: PtzSettings
   const devices = tree.flatMap((item: unknown, index) => deploymentOf(item, `[${index}]`, { file, settings, problems }));
   duplicates(devices.map(({ deployment, device_id }) => `${deployment}/${device_id}`), 'camera', problems);
   duplicates(tree.map((item) => String((item as { name?: unknown } | null)?.name)), 'deployment', problems);
+  const folders = new Map(devices.map(({ deployment, deployment_folder, device_id }) => [`${deployment}/${device_id}`, `${deployment_folder}/${device_id}`]));
+  duplicates([...folders.values()], 'folder (the deployment with "_" for "/" and ":", and the camera)', problems);
   if (devices.length > MAX_DEVICES) problems.push(`expected at most ${MAX_DEVICES} cameras, found ${devices.length}`);
   if (problems.length > 0) throw refuse('PTZ_DEVICES_INVALID', file, problems);
   return devices;

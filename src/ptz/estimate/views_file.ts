@@ -99,10 +99,13 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
 }
 
-/** The queries' own focal length, as zoom against the references' camera: one camera is estimated with. */
-export function inCameraOf(reference: PtzCamera, query: ViewsFolder): PtzView[] {
-  const ratio = query.camera.fx / reference.fx;
-  const other_size = query.camera.width !== reference.width || query.camera.height !== reference.height;
-  if (Math.abs(ratio - 1) < 1e-6 || other_size) return query.views;
-  return query.views.map((view) => ({ ...view, zoom: Math.max(1, view.zoom ?? 1) * ratio }));
+/** Two sets as if one camera had taken them, since one is estimated with: the shorter focal length is its own, and the other's a zoom, so that no zoom falls below 1. */
+export function inOneCamera(references: ViewsFolder, queries: ViewsFolder): { camera: PtzCamera; references: PtzView[]; queries: PtzView[] } {
+  const { camera } = references;
+  const ratio = queries.camera.fx / camera.fx;
+  const other_size = queries.camera.width !== camera.width || queries.camera.height !== camera.height;
+  const zoomed = (views: readonly PtzView[], by: number): PtzView[] => views.map((view) => ({ ...view, zoom: Math.max(1, view.zoom ?? 1) * by }));
+  if (Math.abs(ratio - 1) < 1e-6 || other_size) return { camera, references: references.views, queries: queries.views };
+  if (ratio > 1) return { camera, references: references.views, queries: zoomed(queries.views, ratio) };
+  return { camera: { ...camera, fx: camera.fx * ratio, fy: camera.fy * ratio }, references: zoomed(references.views, 1 / ratio), queries: queries.views };
 }

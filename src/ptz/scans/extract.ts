@@ -34,7 +34,7 @@ export async function extractFrom(device: PtzDevice, deps: RigDeps, options: Que
   if (device.access.kind === 'folder') {
     const { camera, frames } = await readViews(device.access.query);
     if (camera.width !== device.width || camera.height !== device.height) deps.log.info({ device: device.device_id, width: camera.width, height: camera.height }, 'the folder says its own frame size');
-    return { ...scan, mode: frames.length > 1 ? 'active' : 'passive', frames };
+    return { ...scan, mode: frames.length > 1 ? 'active' : 'passive', frames, camera };
   }
   const signal = options.signal ?? new AbortController().signal;
   return withRig(device, deps, { commands: stops.length > 0, keep_ms: 1000 * (stabilize_s + timeout_s) + 60_000, signal }, async (rig) => {

@@ -81,6 +81,7 @@ export function queryManifest(scan: QueryScan): Record<string, unknown> {
       mode: scan.mode,
     }])),
     capture_positions: scan.frames.map(({ telemetry }) => positionOf(telemetry)),
+    ...(scan.camera === undefined ? {} : { camera: scan.camera }),
     skipped_positions: scan.skipped.map(({ stop, code, reason }) => ({ pan: stop.pan_deg, tilt: stop.tilt_deg, code, reason })),
     timestamp: new Date(scan.started_ms).toISOString(),
   };
