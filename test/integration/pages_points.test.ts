@@ -45,7 +45,12 @@ async function calibrate(t: Test, browser: Browser, { url, points, hurry }: { ur
   await page.locator('.bar-value', { hasText: /[1-9]/ }).first().waitFor();
   const stored = page.waitForResponse((answer) => answer.url().endsWith('/api/calibration/complete'), { timeout: 200_000 });
   await page.getByRole('button', { name: 'Start' }).click();
+  const replayed = page.waitForResponse((answer) => answer.url().includes('/api/calibration/replay/'), { timeout: 120_000 });
   await heading(page, 'Your result', 120_000);
+  const { report } = (await (await replayed).json()) as { report: { verdict: string } | null };
+  // Photographs of people who look elsewhere make no good fit, however near to the middle it puts them.
+  if (report === null || report.verdict === 'refuse') t.match(await page.locator('.verdict').getAttribute('class'), /poor/, 'what the service refuses is not called usable');
+  else t.comment(`the service says ${report.verdict} this time`);
   await picture(page, `result-${points}`);
   t.same((await page.evaluate<string[]>('dots')).slice(0, points), DOTS.slice(0, points), 'each dot in its place and order');
   t.same([await page.locator('.result-picture .point').count(), await page.locator('.result-picture .held').count()], [points, CHECKS]);

@@ -31,7 +31,8 @@ const GRADES = {
 export function Outcome({ points, checks, report, fit_problem, ratio, busy, problem, onRedo, onAccept, onAgain }: Props): ReactNode {
   const check_deg = meanOf(checks, 'error_deg');
   const check_px = meanOf(checks, 'error_px');
-  const grade = fit_problem === '' ? gradeOf(check_deg ?? report?.held_out.accuracy_deg ?? null) : 'poor';
+  // The checks lie near the middle: a fit that draws every gaze there passes them. What the service refuses is never called usable.
+  const grade = fit_problem !== '' || report?.verdict === 'refuse' ? 'poor' : gradeOf(check_deg ?? report?.held_out.accuracy_deg ?? null);
   const [title, advice] = GRADES[grade];
   return (
     <div className="step wide">
