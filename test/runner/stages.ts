@@ -91,7 +91,7 @@ function nativeTests(root: string, sanitizer: string): Job {
     name: `native-cpp/${name || 'plain'}`,
     command: path.join(build, 'test/native_tests'),
     args: [],
-    limit_s: 600,
+    limit_s: 900,
     tap: true,
     env: SANITIZER_OPTIONS,
     before: [
