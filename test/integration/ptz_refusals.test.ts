@@ -62,6 +62,7 @@ t.test('pictures in folders, results in the embedded database', async (t) => {
   t.match(run.out, { devices: 4, counts: { drift: 1, refused: 2, failed: 1 }, athena: null, slack: null });
   const [gate, wrong, broken, dark] = run.out.results as Record<string, unknown>[];
   t.match(gate, { status: 'drift', alert: true, success: true, capture_positions: [{ pan: 10, tilt: -10, zoom: 1 }] });
+  t.ok((gate?.spread as number) > 0.3 && (gate?.zoom_ci95 as number) > 0, 'with the spread, and how sure the zoom is');
   t.ok(Math.abs((gate?.yaw_offset as number) + 2) < 0.05, `really 2° further right: ${String(gate?.yaw_offset)}`);
   t.match(wrong, { status: 'refused', success: false, yaw_offset: 0, failure_log: /^refused: / }, 'another scene');
   t.match(broken, { status: 'refused', reason: 'unreadable_image' });

@@ -23,7 +23,10 @@ export interface ResultDocument {
   alert: boolean;
   ci95_deg: OffsetResult['ci95_deg'];
   zoom_ratio: number | null;
+  zoom_ci95: number | null;
   inliers: number;
+  /** Share of the picture with inliers. */
+  spread: number;
   views: OffsetResult['views'];
   duration_ms: number;
 }
@@ -34,6 +37,6 @@ export function resultDocument({ run_id, row, status, reason, detail, alert, est
     ...(rest.id === undefined ? {} : { id: rest.id }),
     run_id, ...columns, timestamp: new Date(timestamp_s * 1000).toISOString(), failure_log: failure_log.join(' | '),
     status, reason, detail, alert,
-    ci95_deg: estimate?.ci95_deg ?? null, zoom_ratio: estimate?.zoom_ratio ?? null, inliers: estimate?.inliers ?? 0, views: estimate?.views ?? [], duration_ms: Math.round(duration_ms),
+    ci95_deg: estimate?.ci95_deg ?? null, zoom_ratio: estimate?.zoom_ratio ?? null, zoom_ci95: estimate?.zoom_ci95 ?? null, inliers: estimate?.inliers ?? 0, spread: estimate?.spread ?? 0, views: estimate?.views ?? [], duration_ms: Math.round(duration_ms),
   };
 }
