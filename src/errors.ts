@@ -85,6 +85,7 @@ export const ERRORS = {
   PTZ_TELEMETRY_STALE: { status: 503, about: 'the telemetry of a PTZ camera ended; silence is not stability' },
   PTZ_TELEMETRY_CONTRADICTS: { status: 502, about: 'the telemetry of a PTZ camera says two things at once' },
   PTZ_NOT_STABLE: { status: 503, about: 'a PTZ camera kept moving until the time limit' },
+  PTZ_BUSY: { status: 409, about: 'another command of this machine drives the PTZ camera' },
   PTZ_COMMAND_FAILED: { status: 502, about: 'a PTZ command was refused or not answered' },
   PTZ_NOT_REACHED: { status: 502, about: 'a PTZ camera did not reach the position it was sent to' },
   PTZ_FRAME_FAILED: { status: 503, about: 'no frame of a PTZ camera could be taken in time' },

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { CaptureAddon } from '../capture/types.js';
 import type { Config } from '../config/schema.js';
+import { lockCamera } from '../store/lock.js';
 import type { StoreDb } from '../store/store.js';
 import { openGrabber, type Grabber } from './camera/rtsp.js';
 import { loadDevices, type PtzDevice } from './config/devices.js';
@@ -90,6 +91,7 @@ export function openWorld({ config, env, cwd, db, loadAddon, log, onSecrets }: W
     slack: slack.webhook_url === undefined ? null : createSlack({ url: slack.webhook_url, channel: slack.channel }),
     estimate: engine.estimateOffset,
     extractFeatures: engine.extractFeatures,
+    hold: (device) => lockCamera(config.state_dir, device),
     grabber: () => (grabber ??= openGrabber({ addon: loadAddon(), sizes: devices, streams: settings.monitoring.concurrency, capture: config.capture })),
   };
   return {

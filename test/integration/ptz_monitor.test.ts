@@ -266,4 +266,14 @@ t.test('12 cameras in 3 clusters, 2 of them failing', { skip }, async (t) => {
     t.equal((camera('west', 'onvifcam-1')?.commands ?? 0) - before, 3);
     t.match((await keysOf(s3, 'west/onvifcam-1/query_scan/')).filter((key) => !key.includes('/again/')), { length: 7 });
   });
+
+  await t.test('a camera that another command drives is left alone, and that is said', async (t) => {
+    const one = devices.filter(({ deployment, device_id }) => deployment === 'west' && device_id === 'onvifcam-1');
+    const before = camera('west', 'onvifcam-1')?.commands ?? 0;
+    const other = deps.hold('west/onvifcam-1');
+    const done = await runMonitor(one, deps, { query: { activePtzStops: [{ pan_deg: 0, tilt_deg: 0, zoom: 0 }] }, signal: never });
+    other.release();
+    t.match(done.results[0], { status: 'failed', row: { success: false, failure_log: /PTZ_BUSY/ } });
+    t.equal(camera('west', 'onvifcam-1')?.commands, before);
+  });
 });

@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { lockState } from '../../src/store/lock.js';
+import { lockCamera, lockState } from '../../src/store/lock.js';
 
 t.test('one holder at a time, free again after a release', async (t) => {
   const dir = await mkdtemp(path.join(tmpdir(), 'sightline-lock-'));
@@ -12,6 +12,17 @@ t.test('one holder at a time, free again after a release', async (t) => {
   t.throws(() => lockState(path.join(dir, 'state')), { code: 'STATE_IN_USE' });
   first.release();
   lockState(path.join(dir, 'state')).release();
+});
+
+t.test('a PTZ camera has one driver; other cameras and the daemon go on', async (t) => {
+  const dir = await mkdtemp(path.join(tmpdir(), 'sightline-lock-'));
+  t.teardown(() => rm(dir, { recursive: true }));
+  const first = lockCamera(dir, 'north/site/onvifcam-1');
+  t.throws(() => lockCamera(dir, 'north/site/onvifcam-1'), { code: 'PTZ_BUSY', message: /north\/site\/onvifcam-1/ });
+  lockCamera(dir, 'north/site/onvifcam-2').release();
+  lockState(dir).release();
+  first.release();
+  lockCamera(dir, 'north/site/onvifcam-1').release();
 });
 
 t.test('a folder that cannot be: a code and a reason, at once', async (t) => {

@@ -18,6 +18,8 @@ export interface RigDeps {
   kubeconfig: string | null;
   /** Opened at the first RTSP stream. */
   grabber: () => Grabber;
+  /** Takes a camera that is going to be driven. @throws PTZ_BUSY */
+  hold: (device: string) => { release(): void };
   log: PtzLog;
 }
 
@@ -153,6 +155,15 @@ export class Rig {
 
 /** Connects a device, does the work, and disconnects whatever came of it. */
 export async function withRig<T>(device: PtzDevice, deps: RigDeps, options: { commands: boolean; keep_ms: number; signal: AbortSignal }, work: (rig: Rig) => Promise<T>): Promise<T> {
+  const held = options.commands ? deps.hold(`${device.deployment}/${device.device_id}`) : undefined;
+  try {
+    return await connected(device, deps, options, work);
+  } finally {
+    held?.release();
+  }
+}
+
+async function connected<T>(device: PtzDevice, deps: RigDeps, options: { commands: boolean; keep_ms: number; signal: AbortSignal }, work: (rig: Rig) => Promise<T>): Promise<T> {
   const { settings, log } = deps;
   const endpoints = await openEndpoints({ access: device.access, camera: device.device_id, commands: options.commands, kubeconfig: deps.kubeconfig, log });
   try {
