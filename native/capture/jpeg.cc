@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "av_log.hpp"
@@ -8,7 +9,7 @@
 namespace sightline::capture {
 namespace {
 
-constexpr int jpeg_side_max = 16'384;
+constexpr int jpeg_side_max = 8'192;  // as pictures have
 
 /// The MJPEG encoder's quantiser (1 best .. 31 worst) whose tables are as coarse as those of the usual quality scale: that
 /// scale multiplies the standard tables by (200 - 2q) % above 50 and 5000 / q % below, the encoder by quantiser / 8.
@@ -20,8 +21,10 @@ int quantiser_of(int quality) {
 
 /// The picture as full-range BT.601 4:2:0, which is what JPEG means by YUV. By way of RGB, because the matrix may differ.
 FramePtr to_jpeg_planes(const pixels::ImageView& view, int width, int height) {
-  std::vector<std::uint8_t> rgb(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 3);
-  pixels::to_rgb(view, rgb, width, height, pixels::place(view.width, view.height, width, height, pixels::Fit::stretch), 0);
+  const std::size_t bytes = static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 3;
+  // libswscale reads up to a register beyond the last pixel, which may be the end of what is mapped.
+  std::vector<std::uint8_t> rgb(bytes + AV_INPUT_BUFFER_PADDING_SIZE);
+  pixels::to_rgb(view, std::span(rgb).first(bytes), width, height, pixels::place(view.width, view.height, width, height, pixels::Fit::stretch), 0);
   FramePtr frame = make_frame();
   frame->format = AV_PIX_FMT_YUV420P;
   frame->width = width;

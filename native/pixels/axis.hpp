@@ -57,7 +57,7 @@ struct Axis {
   bool fixed() const { return taps <= fixed_taps_max; }
 };
 
-/// Builds an axis. Needs 1 <= length <= 8192 * 2, subsample 1 or 2, 1 <= out <= 2048 (checked by the caller).
+/// Builds an axis. Needs 1 <= length <= 8192 * 2, subsample 1 or 2, 1 <= out <= 8192 (checked by the caller).
 Axis make_axis(const AxisKey& key);
 
 /// The axis for `key` from this thread's cache of the 16 last used ones. The reference stays valid until 15 other keys

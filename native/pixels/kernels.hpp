@@ -15,7 +15,7 @@
 namespace sightline::pixels {
 
 inline constexpr int source_max = 8192;       ///< largest width and height of a source
-inline constexpr int destination_max = 2048;  ///< largest width and height of a destination
+inline constexpr int destination_max = 8192;  ///< largest width and height of a destination
 
 /// One colour component as strided samples: sample (x, y) is first[y * stride + x * step].
 struct Component {

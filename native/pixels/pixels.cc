@@ -36,7 +36,7 @@ void check(const ImageView& src, std::span<const std::uint8_t> dst, int dst_w, i
     refuse("expected a source of 1x1 to 8192x8192, received " + size_text(src.width, src.height));
   }
   if (dst_w < 1 || dst_h < 1 || dst_w > destination_max || dst_h > destination_max) {
-    refuse("expected a destination of 1x1 to 2048x2048, received " + size_text(dst_w, dst_h));
+    refuse("expected a destination of 1x1 to 8192x8192, received " + size_text(dst_w, dst_h));
   }
   const size_t bytes = static_cast<size_t>(dst_w) * static_cast<size_t>(dst_h) * 3;
   if (dst.size() != bytes) {

@@ -1,7 +1,7 @@
 // Pixels: decoded planes -> model input tensors, in one pass, without an intermediate image.
 //
 // Threads: every function may be called from any thread at the same time; scratch memory and resize tables are thread-local and
-//          bounded (typically 0.1 MB a thread, at most about 5 MB with 8192-pixel sources and 2048-pixel destinations).
+//          bounded (typically 0.1 MB a thread, at most about 15 MB with sources and destinations of 8192 pixels).
 // Owns:    nothing; all pointers are borrowed for the duration of the call.
 // Errors:  arguments a caller could have checked (sizes out of range, a destination of the wrong length, a missing plane) throw
 //          std::invalid_argument before anything is written. Nothing else throws, short of memory running out.
@@ -48,7 +48,7 @@ struct Placement {
 Placement place(int src_w, int src_h, int dst_w, int dst_h, Fit fit);
 
 /// Resizes (area-weighted when shrinking, bilinear when enlarging), converts YUV->RGB and pads, in one pass.
-/// `dst` is uint8 RGB, NHWC, `dst_h * dst_w * 3` bytes, written completely (padding bytes = `pad`); 1x1 to 2048x2048.
+/// `dst` is uint8 RGB, NHWC, `dst_h * dst_w * 3` bytes, written completely (padding bytes = `pad`); 1x1 to 8192x8192.
 /// The picture is stretched into the region of `at`, which must lie inside the destination; the scale in `at` is not read.
 void to_rgb(const ImageView& src, std::span<std::uint8_t> dst, int dst_w, int dst_h, const Placement& at, std::uint8_t pad);
 

@@ -91,7 +91,7 @@ SL_TEST("pixels resize: all targets agree for destination widths 1 to 2N+1") {
 
 SL_TEST("pixels resize: extreme aspect ratios and the largest sizes") {
   for (const auto& [w, h, dw, dh] : {std::array{8192, 1, 64, 64}, {1, 8192, 64, 64}, {8192, 2, 1, 1}, {2, 8192, 1, 1}, {1, 1, 256, 256},
-                                     {3, 2, 2048, 5}, {2, 3, 5, 2048}, {8192, 33, 255, 1}, {8192, 33, 257, 1}, {1056, 40, 33, 5}}) {
+                                     {3, 2, 2048, 5}, {2, 3, 5, 2048}, {3, 2, 8192, 5}, {2, 3, 5, 8192}, {4096, 9, 4096, 9}, {8192, 5, 4096, 3}, {8192, 33, 255, 1}, {8192, 33, 257, 1}, {1056, 40, 33, 5}}) {
     for (const Layout layout : {Layout::i420, Layout::nv12, Layout::rgb24, Layout::yuyv422}) {
       Picture picture(layout, w, h);
       picture.fill(Content::noise, 21);
