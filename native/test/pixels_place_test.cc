@@ -117,8 +117,8 @@ SL_TEST("pixels arguments: what a caller could have checked is refused, and noth
   CHECK(refused(picture.view, out.span(), 8, 9, at));
   CHECK(refused(picture.view, out.span().first(8 * 8 * 3 - 1), 8, 8, at));
   CHECK(refused(picture.view, out.span(), 0, 8, at));
-  std::vector<std::uint8_t> wide(2049 * 3);
-  CHECK(refused(picture.view, wide, 2049, 1, whole(2049, 1)));
+  std::vector<std::uint8_t> wide(8193 * 3);
+  CHECK(refused(picture.view, wide, 8193, 1, whole(8193, 1)));
   for (const auto& [x, y, w, h] : {std::array{-1, 0, 8, 8}, {0, -1, 8, 8}, {1, 0, 8, 8}, {0, 1, 8, 8}, {0, 0, -1, 8}, {0, 0, 8, 9},
                                    {2147483647, 0, 2147483647, 1}}) {
     Placement off;
