@@ -1,7 +1,7 @@
 // Pixels: decoded planes -> model input tensors, in one pass, without an intermediate image.
 //
 // Threads: every function may be called from any thread at the same time; scratch memory and resize tables are thread-local and
-//          bounded (typically 0.1 MB a thread, at most about 15 MB with sources and destinations of 8192 pixels).
+//          bounded (typically 0.1 MB a thread; it grows with the sizes of the 16 resizes that were used last).
 // Owns:    nothing; all pointers are borrowed for the duration of the call.
 // Errors:  arguments a caller could have checked (sizes out of range, a destination of the wrong length, a missing plane) throw
 //          std::invalid_argument before anything is written. Nothing else throws, short of memory running out.

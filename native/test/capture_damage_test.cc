@@ -6,8 +6,8 @@
 #include "capture_witness.hpp"
 
 // libx265, which encodes the HEVC streams of these tests, never frees copies of its parameters. libavformat 59 puts the time of the last sender
-// report on a packet also when its depacketiser has refused the payload, and forgets it (104 bytes each); and while it opens a stream it forgets what it
-// made for a format when a second description of it follows. Nothing of ours is suppressed: nothing of ours adds side data to a packet, and an input of ours that
+// report on a packet also when its depacketiser has refused the payload, and forgets it (104 bytes each); and with some
+// damaged session descriptions it forgets 128 bytes while it opens the stream. Nothing of ours is suppressed: nothing of ours adds side data to a packet, and an input of ours that
 // is not closed would show by its context, which is made before it is opened.
 extern "C" __attribute__((visibility("default"))) const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() { return "leak:libx265.so\nleak:av_packet_add_side_data\nleak:avformat_open_input\n"; }
